@@ -1,0 +1,1 @@
+//! Load and experiments on running services.

@@ -1,0 +1,1 @@
+//! A service that fails on purpose, on a fixed seed.
