@@ -18,6 +18,7 @@ pub(super) struct Pipeline {
     waiting: Arc<AtomicUsize>,
     stopped: AtomicBool,
     dropped: Counter,
+    failed: Counter,
 }
 
 fn spans(metrics: &Registry, outcome: &str) -> Counter {
@@ -32,12 +33,13 @@ impl Pipeline {
         metrics: &Registry,
     ) -> Self {
         let waiting = Arc::new(AtomicUsize::new(0));
+        let failed = spans(metrics, "failed");
         let counted = Counted {
             exporter,
             waiting: Arc::clone(&waiting),
             failing: AtomicBool::new(false),
             sent: spans(metrics, "sent"),
-            failed: spans(metrics, "failed"),
+            failed: failed.clone(),
         };
         let config = BatchConfigBuilder::default()
             .with_max_queue_size(settings.queue)
@@ -52,6 +54,7 @@ impl Pipeline {
             waiting,
             stopped: AtomicBool::new(false),
             dropped: spans(metrics, "dropped"),
+            failed,
         }
     }
 
@@ -67,12 +70,22 @@ impl Pipeline {
     }
 
     pub(super) fn flush(&self) -> Result<(), Error> {
-        self.processor.force_flush().map_err(|error| Error::Undelivered(error.to_string()))
+        self.delivering(BatchSpanProcessor::force_flush)
     }
 
     pub(super) fn shutdown(&self, patience: Duration) -> Result<(), Error> {
         self.stopped.store(true, Ordering::Relaxed);
-        self.processor.shutdown_with_timeout(patience).map_err(|error| Error::Undelivered(error.to_string()))
+        self.delivering(|processor| processor.shutdown_with_timeout(patience))
+    }
+
+    /// Runs `send`; the processor itself keeps quiet about batches that were refused meanwhile.
+    fn delivering(&self, send: impl FnOnce(&BatchSpanProcessor) -> OTelSdkResult) -> Result<(), Error> {
+        let before = self.failed.value();
+        send(&self.processor).map_err(|error| Error::Undelivered(error.to_string()))?;
+        match self.failed.value() - before {
+            0 => Ok(()),
+            spans => Err(Error::Undelivered(format!("the receiver refused {spans}"))),
+        }
     }
 }
 

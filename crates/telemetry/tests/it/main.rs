@@ -1,0 +1,4 @@
+//! The public interface against real receivers.
+
+mod otlp;
+mod receiver;
