@@ -1,0 +1,69 @@
+use super::*;
+use std::future::pending;
+use std::sync::Arc;
+use tokio::time::{Instant, sleep};
+use tower::{Layer, ServiceExt, service_fn};
+
+fn second() -> Arc<Timeout> {
+    Arc::new(Timeout::new(Scope::Attempt, Duration::from_secs(1)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_becomes_an_error_at_the_limit() {
+    let policy = second();
+    let service =
+        TimeoutLayer::new(policy.clone()).layer(service_fn(|()| pending::<Result<(), Rejection>>()));
+    let start = Instant::now();
+    let error = service.oneshot(()).await.unwrap_err();
+    assert_eq!(error, Rejection::TimedOut { scope: Scope::Attempt, after: Duration::from_secs(1) });
+    assert_eq!(start.elapsed().as_millis(), 1_000);
+    assert_eq!(policy.effects()[0], Effect { name: "timed_out", count: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_just_in_time_passes() {
+    let policy = second();
+    let service = TimeoutLayer::new(policy.clone()).layer(service_fn(|()| async {
+        sleep(Duration::from_millis(999)).await;
+        Ok::<_, Rejection>("in time")
+    }));
+    assert_eq!(service.oneshot(()).await, Ok("in time"));
+    assert_eq!(policy.timed_out(), 0);
+}
+
+#[derive(Clone)]
+struct Even;
+
+impl Lift<u32> for Even {
+    fn lifted(&self, request: &u32) -> bool {
+        request.is_multiple_of(2)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifted_request_takes_its_time_and_is_counted() {
+    let policy = second();
+    let service =
+        TimeoutLayer::with_lift(Some(policy.clone()), Even).layer(service_fn(|n: u32| async move {
+            sleep(Duration::from_secs(5)).await;
+            Ok::<_, Rejection>(n)
+        }));
+    assert_eq!(service.clone().oneshot(2).await, Ok(2));
+    assert!(service.oneshot(3).await.is_err());
+    let counts: Vec<u64> = policy.effects().iter().map(|effect| effect.count).collect();
+    assert_eq!(counts, [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_lets_go_of_the_task_still_times_out() {
+    let service = TimeoutLayer::new(second()).layer(service_fn(|()| async {
+        loop {
+            // consumes the cooperative budget, yields only when it is gone
+            tokio::task::coop::consume_budget().await;
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        #[allow(unreachable_code)]
+        Ok::<(), Rejection>(())
+    }));
+    assert!(service.oneshot(()).await.is_err());
+}
