@@ -1,4 +1,7 @@
 //! The public interface against real receivers.
 
+// helpers of tests are outside of `#[test]` functions, and a failed one is a failed test
+#![allow(clippy::unwrap_used)]
+
 mod otlp;
 mod receiver;
