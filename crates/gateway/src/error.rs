@@ -1,0 +1,194 @@
+//! Everything the gateway itself may answer, and the one place that turns it into HTTP.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use seaworthy_core::{ErrorCode, RequestId};
+use seaworthy_resilience::Rejection;
+
+use crate::body::ResponseBody;
+use crate::guard::Violation;
+
+/// Why a request was not answered by an upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes of the request broke the rules of HTTP.
+    #[error("{0}")]
+    Malformed(Violation),
+    /// The path holds dot segments, which two programs may resolve differently.
+    #[error("the path holds dot segments")]
+    AmbiguousPath,
+    /// No route matches host, path and headers.
+    #[error("no route matches this request")]
+    NoRoute,
+    /// A route matches but for the method.
+    #[error("this method is not allowed here")]
+    MethodNotAllowed(HeaderValue),
+    /// The body is longer than the route admits.
+    #[error("the request body is longer than {limit} bytes")]
+    BodyTooLarge {
+        /// The limit that was passed.
+        limit: u64,
+    },
+    /// A rate limit said no.
+    #[error("too many requests")]
+    RateLimited(Box<Limited>),
+    /// A resilience policy answered in place of the upstream.
+    #[error("{0}")]
+    Rejected(#[from] Rejection),
+    /// No endpoint of the service can be tried now.
+    #[error("no endpoint of the service is available")]
+    NoEndpoint {
+        /// When it makes sense to come back, if that is known.
+        retry_after: Option<Duration>,
+    },
+    /// A connection to the upstream could not be made.
+    #[error("the upstream cannot be reached")]
+    Connect(#[source] std::io::Error),
+    /// The upstream broke off, or answered what is not HTTP.
+    #[error("the upstream broke off")]
+    Upstream(#[source] hyper::Error),
+    /// The client went away or broke off its own body.
+    #[error("the client broke off")]
+    Client,
+    /// The protocol asked for is not one the gateway can pass through.
+    #[error("this upgrade is not supported")]
+    Upgrade,
+    /// A defect of ours.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+/// The figures of a rate limit, for its headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited {
+    /// Requests admitted in a window.
+    pub limit: u64,
+    /// The window.
+    pub window: Duration,
+    /// When the next request will be admitted.
+    pub retry_after: Duration,
+}
+
+/// The stable name of a finer cause, beside its [`ErrorCode`].
+pub type Reason = &'static str;
+
+impl Error {
+    /// Which of the nine kinds this is.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(violation) if violation.status() == 408 => ErrorCode::Timeout,
+            Self::Malformed(_) | Self::AmbiguousPath | Self::BodyTooLarge { .. } => ErrorCode::Invalid,
+            Self::Client | Self::Upgrade | Self::MethodNotAllowed(_) => ErrorCode::Invalid,
+            Self::NoRoute => ErrorCode::NotFound,
+            Self::RateLimited(_) => ErrorCode::Limited,
+            Self::Rejected(rejection) => rejection.code(),
+            Self::NoEndpoint { .. } | Self::Connect(_) | Self::Upstream(_) => ErrorCode::Unavailable,
+            Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// The finer cause.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Malformed(Violation::HeadTooLarge | Violation::TooManyHeaders) => "head_too_large",
+            Self::Malformed(Violation::HeadTimeout) => "head_timed_out",
+            Self::Malformed(Violation::BodyTimeout) => "body_timed_out",
+            Self::Malformed(_) => "malformed_request",
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::NoRoute => "no_route",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::NoEndpoint { .. } => "no_endpoint",
+            Self::Connect(_) => "upstream_unreachable",
+            Self::Upstream(_) => "upstream_broke_off",
+            Self::Client => "client_broke_off",
+            Self::Upgrade => "upgrade_unsupported",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(violation) => {
+                StatusCode::from_u16(violation.status()).unwrap_or(StatusCode::BAD_REQUEST)
+            }
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Connect(_) | Self::Upstream(_) => StatusCode::BAD_GATEWAY,
+            Self::Upgrade => StatusCode::NOT_IMPLEMENTED,
+            other => {
+                StatusCode::from_u16(other.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+
+    /// When it makes sense to come back.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Rejected(rejection) => rejection.retry_after(),
+            Self::NoEndpoint { retry_after } => *retry_after,
+            Self::RateLimited(limited) => Some(limited.retry_after),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection must close after this answer: what follows on it cannot be trusted to be a request.
+    pub(crate) fn closes(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::BodyTooLarge { .. })
+    }
+
+    /// What the client reads. It names what happened, never what is behind the gateway.
+    pub(crate) fn respond(&self, id: &RequestId, docs: &str) -> Response<ResponseBody> {
+        let (code, reason, status) = (self.code(), self.reason(), self.status());
+        let problem = serde_json::json!({
+            "type": format!("{docs}{code}#{reason}"),
+            "title": status.canonical_reason().unwrap_or("error"),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+            "code": code,
+            "reason": reason,
+            "request_id": id.as_str(),
+        });
+        let mut response = Response::new(ResponseBody::full(Bytes::from(problem.to_string())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
+        }
+        match self {
+            Self::MethodNotAllowed(allow) => {
+                headers.insert(ALLOW, allow.clone());
+            }
+            Self::RateLimited(limited) => limited.write(headers),
+            _ => {}
+        }
+        response
+    }
+}
+
+impl Limited {
+    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
+    fn write(&self, headers: &mut http::HeaderMap) {
+        let reset = ceil_seconds(self.retry_after);
+        let policy = format!("\"default\";q={};w={}", self.limit, ceil_seconds(self.window));
+        if let Ok(value) = HeaderValue::from_str(&policy) {
+            headers.insert("ratelimit-policy", value);
+        }
+        if let Ok(value) = HeaderValue::from_str(&format!("\"default\";r=0;t={reset}")) {
+            headers.insert("ratelimit", value);
+        }
+    }
+}
+
+/// Whole seconds, never too early: a client that comes back after them is admitted.
+fn ceil_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

@@ -1,0 +1,174 @@
+//! The handle on a running data plane.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use seaworthy_telemetry::access::AccessLog;
+use seaworthy_telemetry::metrics::{Registry, Samples};
+use seaworthy_telemetry::traces::Tracer;
+use tokio::sync::{mpsc, watch};
+
+use crate::cache::Store;
+use crate::metrics::Meters;
+use crate::plan::{Plan, PlanError};
+use crate::settings::Settings;
+use crate::status::{self, ServicePolicies};
+use crate::worker::{self, Socket, Stage, Start};
+
+/// What a gateway needs besides settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Cores to use. Each runs its own accept loop on its own socket.
+    pub threads: usize,
+    /// Most bytes of cached responses.
+    pub cache_bytes: u64,
+    /// Where metrics go.
+    pub metrics: Registry,
+    /// Where finished requests are written.
+    pub access: Option<AccessLog>,
+    /// Where spans go.
+    pub tracer: Tracer,
+}
+
+/// A running data plane. Dropping it does not stop it; [`drain`](Self::drain) does.
+pub struct Gateway {
+    plan: watch::Sender<Arc<Plan>>,
+    stage: watch::Sender<Stage>,
+    sockets: Vec<mpsc::UnboundedSender<Socket>>,
+    threads: Mutex<Vec<JoinHandle<io::Result<()>>>>,
+    cache: Arc<Store>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings cannot be applied.
+    #[error("the settings cannot be applied: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Plan(Vec<PlanError>),
+    /// A thread could not be started.
+    #[error("a core could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl Gateway {
+    /// Starts a thread per core. It accepts connections once [`listen`](Self::listen) gives it sockets.
+    pub fn start(settings: Settings, options: Options) -> Result<Self, StartError> {
+        let plan = Plan::new(settings, &Plan::default()).map_err(StartError::Plan)?;
+        let (plan, _) = watch::channel(Arc::new(plan));
+        let (stage, _) = watch::channel(Stage::Serving);
+        let cache = Arc::new(Store::new(options.cache_bytes));
+        let mut gateway = Self { plan, stage, sockets: Vec::new(), threads: Mutex::default(), cache };
+        for index in 0..options.threads.max(1) {
+            gateway.start_core(index, &options).map_err(StartError::Thread)?;
+        }
+        gateway.export(&options.metrics);
+        Ok(gateway)
+    }
+
+    fn start_core(&mut self, index: usize, options: &Options) -> io::Result<()> {
+        let (sender, sockets) = mpsc::unbounded_channel();
+        let (plan, stage) = (self.plan.subscribe(), self.stage.subscribe());
+        let (access, tracer) = (options.access.clone(), options.tracer.clone());
+        let (registry, cache) = (options.metrics.clone(), Arc::clone(&self.cache));
+        let run = move || {
+            let meters = Meters::new(&registry);
+            let start = Start { index, sockets, plan, stage, access, tracer, meters, cache };
+            worker::run(start).inspect_err(|error| tracing::error!(core = index, %error, "core stopped"))
+        };
+        let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?;
+        self.sockets.push(sender);
+        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// How many cores there are: as many sockets per address can be used.
+    pub fn cores(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Gives cores sockets to accept on, in turn.
+    pub fn listen(&self, sockets: impl IntoIterator<Item = Socket>) {
+        for (at, socket) in sockets.into_iter().enumerate() {
+            // a core that is gone has logged why
+            let _ = self.sockets[at % self.sockets.len()].send(socket);
+        }
+    }
+
+    /// Applies new settings to all that comes after. Requests under way keep what they began with. On an error nothing
+    /// changes.
+    pub fn apply(&self, settings: Settings) -> Result<(), Vec<PlanError>> {
+        let old = self.plan.borrow().clone();
+        let plan = Plan::new(settings, &old)?;
+        self.plan.send_replace(Arc::new(plan));
+        Ok(())
+    }
+
+    /// Stops accepting, finishes what is under way (bounded by the drain time) and waits for it.
+    pub fn drain(&self) {
+        self.stage.send_replace(Stage::Draining);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a core panicked");
+            }
+        }
+    }
+
+    /// Longest time [`drain`](Self::drain) can take.
+    pub fn drain_timeout(&self) -> Duration {
+        self.plan.borrow().drain.timeout
+    }
+
+    /// Every policy of a service, its state and what it did; `None` where there is no such service.
+    pub fn policies(&self, service: &str) -> Option<ServicePolicies> {
+        status::policies(&self.plan.borrow(), service)
+    }
+
+    /// All services with their endpoints.
+    pub fn services(&self) -> Vec<status::ServiceStatus> {
+        status::services(&self.plan.borrow())
+    }
+
+    /// Forgets cached answers whose path starts with `prefix`.
+    pub fn purge_path(&self, prefix: &str) -> usize {
+        self.cache.purge_path(prefix)
+    }
+
+    /// Forgets cached answers with this tag.
+    pub fn purge_tag(&self, tag: &str) -> usize {
+        self.cache.purge_tag(tag)
+    }
+
+    /// Shows policies, endpoints and the cache in the metrics, read when they are scraped.
+    fn export(&self, registry: &Registry) {
+        let (plan, cache) = (self.plan.subscribe(), Arc::clone(&self.cache));
+        registry.collect_with(Box::new(move |samples| {
+            let plan = plan.borrow().clone();
+            status::sample(&plan, samples);
+            sample_cache(&cache, samples);
+        }));
+    }
+}
+
+fn sample_cache(cache: &Store, samples: &mut Samples) {
+    let help = "bytes of cached responses";
+    samples.gauge("seaworthy.cache.size.bytes", help, &[], cache.bytes() as f64);
+    let help = "resources with a cached response";
+    samples.gauge("seaworthy.cache.resources", help, &[], cache.resources() as f64);
+    for (event, count) in cache.counts.all() {
+        let help = "what the response cache did";
+        samples.counter("seaworthy.cache.events", help, &[("event", event.to_owned())], count as f64);
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let services = self.plan.borrow().services.len();
+        f.debug_struct("Gateway")
+            .field("cores", &self.cores())
+            .field("services", &services)
+            .finish_non_exhaustive()
+    }
+}

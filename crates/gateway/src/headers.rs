@@ -1,0 +1,218 @@
+//! What may cross a proxy and what may not: hop-by-hop headers, forwarding headers, who the client is.
+
+use std::net::IpAddr;
+
+use http::header::{CONNECTION, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE};
+use http::header::{TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue};
+use ipnet::IpNet;
+
+/// The id that answers, logs and traces share.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C trace context.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// Whether the client showed a certificate that was verified.
+const X_CLIENT_VERIFY: HeaderName = HeaderName::from_static("x-client-verify");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Headers whose removal through `Connection: name` would change who the request is from or how it is framed.
+/// RFC 9110 §7.6.1 lets a sender nominate any header; a proxy that obeys blindly can be made to strip its own.
+fn may_be_nominated(name: &HeaderName) -> bool {
+    ![
+        HOST,
+        FORWARDED,
+        X_FORWARDED_FOR,
+        X_FORWARDED_PROTO,
+        X_FORWARDED_HOST,
+        X_REAL_IP,
+        X_REQUEST_ID,
+        TRACEPARENT,
+    ]
+    .contains(name)
+        && !matches!(name.as_str(), "authorization" | "cookie" | "content-length" | "content-type")
+}
+
+/// Drops what belongs to one connection only (RFC 9110 §7.6.1). `te: trailers` survives: gRPC needs it end to end.
+pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let nominated: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .filter(may_be_nominated)
+            .collect();
+        for name in nominated {
+            if name != TE {
+                headers.remove(name);
+            }
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE] {
+        headers.remove(name);
+    }
+    if let Some(te) = headers.get(TE) {
+        let trailers =
+            te.as_bytes().split(|b| *b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        } else {
+            headers.remove(TE);
+        }
+    }
+    if headers.remove(TRANSFER_ENCODING).is_none() {
+        return;
+    }
+    // trailers travel only in a body without a length: keep the announcement there
+    headers.remove("content-length");
+}
+
+/// How the client reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The client, behind every trusted proxy.
+    pub(crate) client: IpAddr,
+    /// Whether the peer that connected is a trusted proxy.
+    pub(crate) trusted: bool,
+    /// Whether the first hop used TLS, as far as can be trusted.
+    pub(crate) secure: bool,
+}
+
+/// Finds the client: the rightmost address in the chain that is not a trusted proxy. What stands left of it was
+/// written by the client and may be forged.
+pub(crate) fn origin(headers: &HeaderMap, peer: IpAddr, tls: bool, proxies: &[IpNet]) -> Origin {
+    let trusts = |ip: IpAddr| proxies.iter().any(|net| net.contains(&ip));
+    if !trusts(peer) {
+        return Origin { client: peer, trusted: false, secure: tls };
+    }
+    let mut chain = forwarded_for(headers);
+    if chain.is_empty() {
+        chain = headers.get_all(X_FORWARDED_FOR).iter().flat_map(split_addresses).collect();
+    }
+    let mut client = peer;
+    for hop in chain.into_iter().rev() {
+        let Some(ip) = hop else { break };
+        client = ip;
+        if !trusts(ip) {
+            break;
+        }
+    }
+    let proto = headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes);
+    let secure = proto.map_or(tls, |proto| proto.eq_ignore_ascii_case(b"https"));
+    Origin { client, trusted: true, secure }
+}
+
+fn split_addresses(value: &HeaderValue) -> Vec<Option<IpAddr>> {
+    value.to_str().unwrap_or("?").split(',').map(|hop| parse_address(hop.trim())).collect()
+}
+
+/// The `for=` parameters of RFC 7239, first hop first. An unreadable hop ends what can be trusted.
+fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let mut hops = Vec::new();
+    for value in headers.get_all(FORWARDED) {
+        for element in value.to_str().unwrap_or("for=unknown").split(',') {
+            let node = element.split(';').find_map(|pair| {
+                let (name, value) = pair.trim().split_once('=')?;
+                name.eq_ignore_ascii_case("for").then(|| value.trim_matches('"'))
+            });
+            hops.push(node.and_then(parse_address));
+        }
+    }
+    hops
+}
+
+/// `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    if let Ok(ip) = text.parse() {
+        return Some(ip);
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split(']').next()?.parse().ok();
+    }
+    text.rsplit_once(':')?.0.parse().ok()
+}
+
+/// Which forwarding headers are written for the upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forwarding {
+    /// `X-Forwarded-For`, `-Proto` and `-Host`.
+    #[default]
+    XForwarded,
+    /// RFC 7239 `Forwarded`.
+    Rfc7239,
+    /// Both.
+    Both,
+    /// Neither.
+    Off,
+}
+
+/// Tells the upstream whether the client proved who it is by a certificate; a client's own claim is dropped.
+pub(crate) fn write_client_verify(headers: &mut HeaderMap, asked: bool, verified: bool) {
+    if asked {
+        headers.insert(X_CLIENT_VERIFY, HeaderValue::from_static(if verified { "SUCCESS" } else { "NONE" }));
+    } else {
+        headers.remove(X_CLIENT_VERIFY);
+    }
+}
+
+/// Writes who asked and how. What a peer that is not trusted claims is dropped first.
+pub(crate) fn write_forwarding(
+    headers: &mut HeaderMap,
+    style: Forwarding,
+    peer: IpAddr,
+    origin: Origin,
+    host: Option<&HeaderValue>,
+) {
+    if !origin.trusted {
+        for name in
+            [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_REAL_IP, FORWARDED]
+        {
+            headers.remove(name);
+        }
+    }
+    let proto = if origin.secure { "https" } else { "http" };
+    if matches!(style, Forwarding::XForwarded | Forwarding::Both) {
+        append_address(headers, peer);
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
+        if let Some(host) = host
+            && !headers.contains_key(X_FORWARDED_HOST)
+        {
+            headers.insert(X_FORWARDED_HOST, host.clone());
+        }
+    }
+    if matches!(style, Forwarding::Rfc7239 | Forwarding::Both) {
+        let node = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
+        let host = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
+        let host = host.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
+        if let Ok(value) = HeaderValue::from_str(&format!("for={node};proto={proto}{host}")) {
+            headers.append(FORWARDED, value);
+        }
+    }
+}
+
+fn append_address(headers: &mut HeaderMap, peer: IpAddr) {
+    let mut chain = String::with_capacity(40);
+    for value in headers.get_all(X_FORWARDED_FOR) {
+        if let Ok(text) = value.to_str() {
+            chain.push_str(text);
+            chain.push_str(", ");
+        }
+    }
+    use std::fmt::Write as _;
+    let _ = write!(chain, "{peer}");
+    if let Ok(value) = HeaderValue::from_str(&chain) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Settings made ready to run: what all cores share, read-only but for the policies' own state.
+//!
+//! A new plan takes over everything an old one has whose settings did not change, so that applying a configuration
+//! resets no breaker, no rate limit and no connection that it does not touch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use seaworthy_resilience::rate_limit::{self, KeyedLimiter};
+
+use crate::router::{Router, RouterError};
+use crate::settings::{Listener, Route, Settings};
+use crate::tls::{self, TlsError};
+use crate::upstream::service::Service;
+
+/// Why settings cannot be applied. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A listener's TLS.
+    #[error("listener {listener}: {error}")]
+    Listener {
+        /// The listener's address.
+        listener: String,
+        /// What is wrong.
+        error: TlsError,
+    },
+    /// A service's TLS.
+    #[error("service \"{service}\": {error}")]
+    Service {
+        /// The service.
+        service: Arc<str>,
+        /// What is wrong.
+        error: TlsError,
+    },
+    /// Routes that cannot stand together.
+    #[error("{0}")]
+    Route(RouterError),
+    /// A route that names a service that is not there.
+    #[error("route \"{route}\": there is no service \"{service}\"")]
+    UnknownService {
+        /// The route.
+        route: Arc<str>,
+        /// The name.
+        service: Arc<str>,
+    },
+}
+
+/// A listener, ready to accept.
+pub(crate) struct ListenerPlan {
+    pub(crate) settings: Listener,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// Connections open now, over all cores.
+    pub(crate) connections: Arc<AtomicUsize>,
+}
+
+/// A route, ready to be followed.
+pub(crate) struct RoutePlan {
+    pub(crate) settings: Route,
+    /// Its place among all routes, for tables kept per core.
+    pub(crate) index: usize,
+    /// Indexes into the plan's services, with weights.
+    pub(crate) targets: Vec<(usize, u32)>,
+    /// The fallback service's index.
+    pub(crate) fallback: Option<usize>,
+    pub(crate) limits: Vec<Arc<Limit>>,
+    /// How often the fallback answered.
+    pub(crate) fallbacks: AtomicU64,
+}
+
+/// One rate limit and its table of keys.
+pub(crate) struct Limit {
+    pub(crate) settings: crate::settings::RateLimit,
+    pub(crate) limiter: KeyedLimiter<Vec<u8>>,
+}
+
+/// Everything a core needs to serve.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) listeners: Vec<Arc<ListenerPlan>>,
+    pub(crate) services: Vec<Arc<Service>>,
+    pub(crate) routes: Vec<Arc<RoutePlan>>,
+    pub(crate) router: Router,
+    pub(crate) drain: crate::settings::Drain,
+    pub(crate) docs: Arc<str>,
+}
+
+/// Where the pages about errors are, on the gateway itself.
+pub(crate) const ERROR_DOCS: &str = "/.well-known/seaworthy/errors/";
+
+impl Plan {
+    /// Makes settings ready; all problems at once.
+    pub(crate) fn new(settings: Settings, old: &Self) -> Result<Self, Vec<PlanError>> {
+        let mut errors = Vec::new();
+        let listeners =
+            settings.listeners.iter().filter_map(|l| keep(&mut errors, listener(l, old))).collect();
+        let services: Vec<_> =
+            settings.services.iter().filter_map(|s| keep(&mut errors, service(s, old))).collect();
+        let names: Vec<_> = settings.services.iter().map(|s| Arc::clone(&s.name)).collect();
+        let mut routes = Vec::new();
+        for (index, route) in settings.routes.iter().enumerate() {
+            match self::route(index, route, &names, old) {
+                Ok(route) => routes.push(Arc::new(route)),
+                Err(unknown) => errors.push(unknown),
+            }
+        }
+        let router = Router::new(&settings.routes).unwrap_or_else(|found| {
+            errors.extend(found.into_iter().map(PlanError::Route));
+            Router::default()
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let docs = settings.error_docs.as_deref().unwrap_or(ERROR_DOCS).into();
+        Ok(Self { listeners, services, routes, router, drain: settings.drain, docs })
+    }
+}
+
+fn keep<T>(errors: &mut Vec<PlanError>, made: Result<T, PlanError>) -> Option<T> {
+    made.map_err(|error| errors.push(error)).ok()
+}
+
+fn listener(settings: &Listener, old: &Plan) -> Result<Arc<ListenerPlan>, PlanError> {
+    let tls = settings.tls.as_ref().map(|tls| tls::server(tls, settings.http2)).transpose();
+    let tls = tls.map_err(|error| PlanError::Listener { listener: settings.address.to_string(), error })?;
+    let before = old.listeners.iter().find(|l| l.settings.address == settings.address);
+    let connections = before.map(|l| Arc::clone(&l.connections)).unwrap_or_default();
+    Ok(Arc::new(ListenerPlan { settings: settings.clone(), tls, connections }))
+}
+
+fn service(settings: &crate::settings::Service, old: &Plan) -> Result<Arc<Service>, PlanError> {
+    if let Some(same) = old.services.iter().find(|s| s.settings == *settings && !s.reads_files()) {
+        return Ok(Arc::clone(same));
+    }
+    Service::new(settings.clone())
+        .map(Arc::new)
+        .map_err(|error| PlanError::Service { service: Arc::clone(&settings.name), error })
+}
+
+fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Result<RoutePlan, PlanError> {
+    let find = |name: &Arc<str>| {
+        let unknown =
+            || PlanError::UnknownService { route: Arc::clone(&settings.name), service: Arc::clone(name) };
+        names.iter().position(|n| n == name).ok_or_else(unknown)
+    };
+    let targets: Result<Vec<_>, _> =
+        settings.targets.iter().map(|(name, weight)| find(name).map(|at| (at, *weight))).collect();
+    let fallback = match &settings.fallback {
+        Some(crate::settings::Fallback::Service(name)) => Some(find(name)?),
+        _ => None,
+    };
+    let before = old.routes.iter().find(|r| r.settings.same_place(settings));
+    let limits = settings.rate_limits.iter().map(|limit| limit_for(limit, before.map(Arc::as_ref))).collect();
+    Ok(RoutePlan {
+        settings: settings.clone(),
+        index,
+        targets: targets?,
+        fallback,
+        limits,
+        fallbacks: AtomicU64::new(0),
+    })
+}
+
+fn limit_for(settings: &crate::settings::RateLimit, before: Option<&RoutePlan>) -> Arc<Limit> {
+    let same = before.and_then(|route| route.limits.iter().find(|limit| limit.settings == *settings));
+    same.map_or_else(
+        || {
+            let rate = rate_limit::Settings {
+                requests: settings.requests,
+                per: settings.per,
+                burst: settings.burst,
+            };
+            Arc::new(Limit { settings: settings.clone(), limiter: KeyedLimiter::new(rate, settings.keys) })
+        },
+        Arc::clone,
+    )
+}

@@ -1,0 +1,200 @@
+//! The life of one request, phase by phase. The order is fixed; this file reads from the first to the last.
+//!
+//! | phase | what it does | where |
+//! |---|---|---|
+//! | admit | refuses what broke the rules of HTTP | `guard`, here |
+//! | identify | request id, trace context, who the client is | [`identify`] |
+//! | route | host, path, method and headers to a route | [`route`] |
+//! | limit | body size, rate limits | [`limit`] |
+//! | access | cross-origin preflight | [`cors`] |
+//! | cache | answers from the cache, joins a fetch under way | [`cache`] |
+//! | forward | header hygiene, rewrite, policies, balancing, upstream | [`forward`] |
+//! | fall back | stale answer, other service, fixed answer | [`fallback`] |
+//! | finish | response hygiene, security and CORS headers | [`finish`] |
+//! | record | metrics, access log, trace; when the last byte has left | [`record`] |
+
+mod cache;
+mod cors;
+mod fallback;
+mod finish;
+mod forward;
+mod identify;
+mod limit;
+mod record;
+mod route;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use seaworthy_core::RequestId;
+use seaworthy_resilience::rate_limit::Decision;
+use seaworthy_telemetry::traces::RequestSpan;
+use tokio::time::Instant;
+
+use crate::body::{BodyFate, ResponseBody};
+use crate::connection::Info;
+use crate::error::Error;
+use crate::headers::Origin;
+use crate::plan::RoutePlan;
+use crate::worker::{Core, LocalPlan};
+
+/// The connection is to be cut without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was cut on purpose")]
+pub(crate) struct Cut;
+
+/// What an exchange shares with the attempts made for it, which may run behind policies that know nothing of it.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// The request's span, until it is ended.
+    pub(crate) span: Mutex<Option<RequestSpan>>,
+    /// Attempts at an upstream.
+    pub(crate) attempts: AtomicU32,
+    /// The endpoint tried last.
+    pub(crate) endpoint: Mutex<Option<Arc<str>>>,
+    /// Its place among its service's endpoints, plus one; 0 before the first attempt.
+    pub(crate) last: AtomicUsize,
+}
+
+/// One request and what is known of it so far.
+pub(crate) struct Exchange {
+    core: Rc<Core>,
+    info: Rc<Info>,
+    plan: Rc<LocalPlan>,
+    started: Instant,
+    id: RequestId,
+    trace_id: [u8; 16],
+    trail: Arc<Trail>,
+    origin: Origin,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    /// The page the request comes from, where a browser says so.
+    cors_origin: Option<HeaderValue>,
+    fate: Rc<BodyFate>,
+    route: Option<Arc<RoutePlan>>,
+    service: Option<Arc<str>>,
+    /// The tightest rate limit's decision.
+    limit: Option<(Decision, Arc<crate::plan::Limit>)>,
+    upgrade: bool,
+    status: Cell<StatusCode>,
+    reason: Cell<Option<&'static str>>,
+    cache_status: RefCell<Option<String>>,
+    /// The head as it was asked for, where a stale answer may have to be found for it.
+    asked: Option<http::Request<()>>,
+    /// Work behind a client's back (revalidation): not counted as a request.
+    detached: bool,
+}
+
+/// Takes a request through all phases.
+pub(crate) async fn handle(
+    core: Rc<Core>,
+    info: Rc<Info>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<ResponseBody>, Cut> {
+    let mut exchange = identify::begin(core, info, &request);
+    let response = match phases(&mut exchange, request).await {
+        Ok(response) => response,
+        Err(error) if is_reset(&error) => {
+            exchange.info.cut.set(true);
+            exchange.reason.set(Some(error.reason()));
+            return Err(Cut);
+        }
+        Err(error) => finish::problem(&exchange, &exchange.explain(error)),
+    };
+    Ok(record::watch(exchange, response))
+}
+
+async fn phases(
+    exchange: &mut Box<Exchange>,
+    mut request: http::Request<Incoming>,
+) -> Result<http::Response<ResponseBody>, Error> {
+    if let Some(violation) = exchange.info.guard.as_ref().and_then(|guard| guard.violation()) {
+        return Err(Error::Malformed(violation));
+    }
+    if let Some(answer) = route::find(exchange, &mut request)? {
+        return Ok(finish::finish(exchange, answer));
+    }
+    limit::check(exchange, &request)?;
+    if let Some(answer) = cors::preflight(exchange, &request) {
+        return Ok(finish::finish(exchange, answer));
+    }
+    exchange.remember_head(&request);
+    let response = match cache::lookup(exchange, &mut request).await {
+        cache::Looked::Answer(answer) => answer,
+        cache::Looked::Forward(ticket) => {
+            let spare = fallback::prepare(exchange, &request);
+            let forwarded = forward::send(exchange, request).await;
+            let cached = cache::store(exchange, ticket, forwarded);
+            fallback::apply(exchange, spare, cached).await?
+        }
+    };
+    Ok(finish::finish(exchange, response))
+}
+
+fn is_reset(error: &Error) -> bool {
+    use seaworthy_resilience::rejection::{InjectedFault, Rejection};
+    matches!(error, Error::Rejected(Rejection::Injected { fault: InjectedFault::Reset }))
+}
+
+impl Exchange {
+    /// The real cause of a failure: an upstream call that failed because the *client's* body did is the client's.
+    fn explain(&self, error: Error) -> Error {
+        if let Some(limit) = self.fate.too_large.get() {
+            return Error::BodyTooLarge { limit };
+        }
+        if self.fate.broken.get() {
+            let violation = self.info.guard.as_ref().and_then(|guard| guard.violation());
+            return violation.map_or(Error::Client, Error::Malformed);
+        }
+        error
+    }
+
+    /// Keeps the head where a cached answer may have to stand in for a failure.
+    fn remember_head(&mut self, request: &http::Request<Incoming>) {
+        if self.route().is_some_and(|route| route.settings.cache.is_some()) {
+            self.asked = Some(cache::bare(request));
+        }
+    }
+
+    /// An exchange like this one for work that no client waits for.
+    fn detached(&self) -> Box<Self> {
+        Box::new(Self {
+            core: Rc::clone(&self.core),
+            info: Rc::clone(&self.info),
+            plan: Rc::clone(&self.plan),
+            started: Instant::now(),
+            id: RequestId::generate(),
+            trace_id: self.trace_id,
+            trail: Arc::default(),
+            origin: self.origin,
+            method: Method::GET,
+            uri: self.uri.clone(),
+            version: self.version,
+            host: self.host.clone(),
+            user_agent: None,
+            cors_origin: None,
+            fate: Rc::default(),
+            route: self.route.clone(),
+            service: None,
+            limit: None,
+            upgrade: false,
+            status: Cell::new(StatusCode::OK),
+            reason: Cell::new(None),
+            cache_status: RefCell::default(),
+            asked: None,
+            detached: true,
+        })
+    }
+
+    fn route(&self) -> Option<&RoutePlan> {
+        self.route.as_deref()
+    }
+}

@@ -1,0 +1,455 @@
+//! The cache's place in a request: answer from it, join a fetch under way, or go on and keep what comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{
+    AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
+    SET_COOKIE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
+use hyper::body::Incoming;
+
+use super::{Exchange, forward};
+use crate::body::{Outcome, RequestBody, ResponseBody, Watcher};
+use crate::cache::{self, Boarding, Entry, Flight, Key, Store};
+use crate::error::Error;
+use crate::settings::Cache;
+
+/// Longest wait for somebody else's fetch before fetching oneself.
+const JOIN: Duration = Duration::from_secs(5);
+
+/// What the cache says to a request.
+pub(super) enum Looked {
+    /// Here is the answer.
+    Answer(Response<ResponseBody>),
+    /// Go on; the ticket says what to do with what comes back.
+    Forward(Ticket),
+}
+
+/// What is to be done with an answer from the service.
+#[derive(Default)]
+pub(super) struct Ticket(Option<Box<Fetch>>);
+
+struct Fetch {
+    key: Key,
+    /// The request as the policy must see it.
+    request: http::Request<()>,
+    /// The stale answer that is being revalidated.
+    stale: Option<Arc<Entry>>,
+    flight: Option<Flight>,
+    /// An unsafe method: its success makes what is stored invalid.
+    invalidates: bool,
+    settings: Cache,
+}
+
+/// Looks for an answer.
+pub(super) async fn lookup(exchange: &mut Exchange, request: &mut http::Request<Incoming>) -> Looked {
+    let Some(settings) = exchange.route().and_then(|route| route.settings.cache.clone()) else {
+        return Looked::Forward(Ticket::default());
+    };
+    let Some(key) = key(exchange) else { return Looked::Forward(Ticket::default()) };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let invalidates = !request.method().is_safe();
+        let fetch = Fetch { key, request: bare(request), stale: None, flight: None, invalidates, settings };
+        return Looked::Forward(Ticket(Some(Box::new(fetch))));
+    }
+    let bypass = request.headers().contains_key(RANGE) || exchange.upgrade;
+    if bypass {
+        note(exchange, "fwd=bypass");
+        return Looked::Forward(Ticket::default());
+    }
+    let store = Arc::clone(&exchange.core.cache);
+    let mut waited = false;
+    loop {
+        let found = find(&store, &key, request);
+        match found {
+            Found::Fresh(entry) => {
+                cache::count(if waited { &store.counts.joined } else { &store.counts.hits });
+                return Looked::Answer(answer(exchange, &entry, request, "hit"));
+            }
+            Found::Stale(entry, _) if may_revalidate_behind(&entry) => {
+                cache::count(&store.counts.stale_while_revalidate);
+                revalidate_behind(exchange, &store, key, request, settings, &entry);
+                return Looked::Answer(answer(
+                    exchange,
+                    &entry,
+                    request,
+                    "hit; fwd=stale; detail=revalidating",
+                ));
+            }
+            Found::Stale(..) | Found::Nothing
+                if waited || store.is_passed(&key) || *request.method() == Method::HEAD =>
+            {
+                return go(exchange, &store, key, None, settings, request, found.into_stale());
+            }
+            Found::Stale(..) | Found::Nothing => match store.board(&key) {
+                Boarding::Fetch(flight) => {
+                    return go(exchange, &store, key, Some(flight), settings, request, found.into_stale());
+                }
+                Boarding::Wait(mut flight) => {
+                    let _ = tokio::time::timeout(JOIN, flight.changed()).await;
+                    waited = true;
+                }
+            },
+        }
+    }
+}
+
+enum Found {
+    Fresh(Arc<Entry>),
+    /// With the request to revalidate it by.
+    Stale(Arc<Entry>, Box<http::request::Parts>),
+    Nothing,
+}
+
+impl Found {
+    fn into_stale(self) -> Option<(Arc<Entry>, Box<http::request::Parts>)> {
+        match self {
+            Self::Stale(entry, parts) => Some((entry, parts)),
+            _ => None,
+        }
+    }
+}
+
+fn find<B>(store: &Store, key: &Key, request: &http::Request<B>) -> Found {
+    let Some(variants) = store.get(key) else { return Found::Nothing };
+    let now = SystemTime::now();
+    let asked = bare(request);
+    let mut stale = None;
+    for entry in variants.iter().rev() {
+        match entry.policy.before_request(&asked, now) {
+            BeforeRequest::Fresh(_) => return Found::Fresh(Arc::clone(entry)),
+            BeforeRequest::Stale { request, matches: true } => {
+                stale.get_or_insert((Arc::clone(entry), Box::new(request)));
+            }
+            BeforeRequest::Stale { .. } => {}
+        }
+    }
+    stale.map_or(Found::Nothing, |(entry, request)| Found::Stale(entry, request))
+}
+
+fn may_revalidate_behind(entry: &Entry) -> bool {
+    let staleness = entry.staleness(SystemTime::now());
+    staleness > Duration::ZERO && staleness <= entry.while_revalidate
+}
+
+/// Goes on to the service, with what revalidates a stale answer where there is one.
+fn go(
+    exchange: &Exchange,
+    store: &Store,
+    key: Key,
+    flight: Option<Flight>,
+    settings: Cache,
+    request: &mut http::Request<Incoming>,
+    stale: Option<(Arc<Entry>, Box<http::request::Parts>)>,
+) -> Looked {
+    cache::count(&store.counts.misses);
+    note(exchange, if stale.is_some() { "fwd=stale" } else { "fwd=uri-miss" });
+    let asked = bare(request);
+    let stale = stale.map(|(entry, parts)| {
+        *request.headers_mut() = parts.headers;
+        entry
+    });
+    if stale.is_none() && *request.method() == Method::GET {
+        // the whole answer is wanted, to be kept; the client's condition is checked against it
+        request.headers_mut().remove(IF_NONE_MATCH);
+        request.headers_mut().remove(IF_MODIFIED_SINCE);
+    }
+    let fetch = Fetch { key, request: asked, stale, flight, invalidates: false, settings };
+    Looked::Forward(Ticket(Some(Box::new(fetch))))
+}
+
+/// Fetches anew after the stale answer was given, unless somebody does already.
+fn revalidate_behind(
+    exchange: &Exchange,
+    store: &Arc<Store>,
+    key: Key,
+    request: &http::Request<Incoming>,
+    settings: Cache,
+    entry: &Arc<Entry>,
+) {
+    let Boarding::Fetch(flight) = store.board(&key) else { return };
+    let asked = bare(request);
+    let mut again = http::Request::new(RequestBody::default());
+    *again.uri_mut() = asked.uri().clone();
+    *again.headers_mut() = match entry.policy.before_request(&asked, SystemTime::now()) {
+        BeforeRequest::Stale { request, .. } => request.headers,
+        BeforeRequest::Fresh(_) => return,
+    };
+    let stale = Some(Arc::clone(entry));
+    let fetch = Fetch { key, request: asked, stale, flight: Some(flight), invalidates: false, settings };
+    let mut behind = exchange.detached();
+    tokio::task::spawn_local(async move {
+        let Some(target) = forward::choose(&behind) else { return };
+        let outcome = forward::send_to(&mut behind, target, again).await;
+        if let Ok(response) = store_fetched(&behind, Box::new(fetch), outcome) {
+            // reading it to its end is what stores it
+            let _ = http_body_util::BodyExt::collect(response.into_body()).await;
+        }
+    });
+}
+
+/// Keeps what may be kept of an answer on its way to the client.
+pub(super) fn store(
+    exchange: &Exchange,
+    ticket: Ticket,
+    outcome: Result<Response<ResponseBody>, Error>,
+) -> Result<Response<ResponseBody>, Error> {
+    match ticket.0 {
+        None => outcome,
+        Some(fetch) => store_fetched(exchange, fetch, outcome),
+    }
+}
+
+fn store_fetched(
+    exchange: &Exchange,
+    mut fetch: Box<Fetch>,
+    outcome: Result<Response<ResponseBody>, Error>,
+) -> Result<Response<ResponseBody>, Error> {
+    let response = outcome?;
+    let store = Arc::clone(&exchange.core.cache);
+    if fetch.invalidates {
+        if response.status().is_success() || response.status().is_redirection() {
+            store.forget(&fetch.key);
+        }
+        return Ok(response);
+    }
+    if response.status() == StatusCode::NOT_MODIFIED
+        && let Some(stale) = fetch.stale.take()
+    {
+        return Ok(revalidated(exchange, &store, &fetch, &stale, &response));
+    }
+    if *fetch.request.method() == Method::HEAD {
+        return Ok(response);
+    }
+    let policy = policy(&fetch, &response);
+    let storable = policy.is_storable()
+        && policy.time_to_live(SystemTime::now()) + fetch.settings.stale_if_error > Duration::ZERO
+        && !response.headers().contains_key(SET_COOKIE)
+        && http_body::Body::size_hint(response.body()).lower() <= fetch.settings.object_bytes;
+    if !storable {
+        store.pass(&fetch.key);
+        return Ok(response);
+    }
+    let entry = entry(&fetch, policy, &response);
+    let limit = fetch.settings.object_bytes;
+    let keeper = Keeper {
+        store,
+        key: fetch.key.clone(),
+        request: fetch.request,
+        entry: Some(entry),
+        limit,
+        _flight: fetch.flight,
+    };
+    Ok(response.map(|body| body.watched(Box::new(keeper))))
+}
+
+fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
+    let options = CacheOptions { shared: true, ..CacheOptions::default() };
+    let mut parts = Response::new(());
+    *parts.status_mut() = response.status();
+    *parts.headers_mut() = response.headers().clone();
+    let silent = !parts.headers().contains_key(CACHE_CONTROL) && !parts.headers().contains_key("expires");
+    let private = fetch.request.headers().contains_key(AUTHORIZATION);
+    if silent
+        && !private
+        && !fetch.settings.default_ttl.is_zero()
+        && let Ok(value) = HeaderValue::from_str(&format!("max-age={}", fetch.settings.default_ttl.as_secs()))
+    {
+        parts.headers_mut().insert(CACHE_CONTROL, value);
+    }
+    CachePolicy::new_options(&fetch.request, &parts, SystemTime::now(), options)
+}
+
+fn entry(fetch: &Fetch, policy: CachePolicy, response: &Response<ResponseBody>) -> Entry {
+    let mut headers = response.headers().clone();
+    crate::headers::drop_hop_by_hop(&mut headers);
+    let extension = |name, default| cache::directive(&headers, name).unwrap_or(default);
+    let while_revalidate = extension("stale-while-revalidate", fetch.settings.stale_while_revalidate);
+    let if_error = extension("stale-if-error", fetch.settings.stale_if_error);
+    let strict = headers.get_all(CACHE_CONTROL).iter().any(|value| {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        text.contains("must-revalidate") || text.contains("proxy-revalidate") || text.contains("no-cache")
+    });
+    let keep = |allowed: Duration| if strict { Duration::ZERO } else { allowed };
+    Entry {
+        policy,
+        status: response.status(),
+        tags: cache::tags(&headers),
+        headers,
+        body: Vec::new(),
+        length: 0,
+        while_revalidate: keep(while_revalidate),
+        if_error: keep(if_error),
+    }
+}
+
+/// The service says that the stale answer still holds.
+fn revalidated(
+    exchange: &Exchange,
+    store: &Store,
+    fetch: &Fetch,
+    stale: &Arc<Entry>,
+    response: &Response<ResponseBody>,
+) -> Response<ResponseBody> {
+    cache::count(&store.counts.revalidated);
+    let mut parts = Response::new(());
+    *parts.status_mut() = response.status();
+    *parts.headers_mut() = response.headers().clone();
+    let after = stale.policy.after_response(&fetch.request, &parts, SystemTime::now());
+    let (AfterResponse::NotModified(policy, updated) | AfterResponse::Modified(policy, updated)) = after;
+    let fresh = Entry {
+        policy,
+        status: stale.status,
+        headers: updated.headers,
+        body: stale.body.clone(),
+        length: stale.length,
+        tags: stale.tags.clone(),
+        while_revalidate: stale.while_revalidate,
+        if_error: stale.if_error,
+    };
+    let shown = answer_with(exchange, &fresh, &fetch.request, "hit; fwd=stale; fwd-status=304");
+    store.put(fetch.key.clone(), fresh, |known| std::ptr::eq(known, Arc::as_ptr(stale)));
+    shown
+}
+
+/// Collects a body on its way and stores it once it is whole.
+struct Keeper {
+    store: Arc<Store>,
+    key: Key,
+    request: http::Request<()>,
+    entry: Option<Entry>,
+    limit: u64,
+    /// Dropped with the keeper: whoever waits looks again then.
+    _flight: Option<Flight>,
+}
+
+impl Watcher for Keeper {
+    fn data(&mut self, data: &Bytes) {
+        let Some(entry) = &mut self.entry else { return };
+        entry.length += data.len() as u64;
+        if entry.length > self.limit {
+            self.entry = None;
+            self.store.pass(&self.key);
+        } else {
+            entry.body.push(data.clone());
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome, _sent: u64) {
+        if let (Outcome::Complete, Some(entry)) = (outcome, self.entry.take()) {
+            let (request, now) = (&self.request, SystemTime::now());
+            let same_variant = |known: &Entry| {
+                !matches!(
+                    known.policy.before_request(request, now),
+                    BeforeRequest::Stale { matches: false, .. }
+                )
+            };
+            self.store.put(self.key.clone(), entry, same_variant);
+        }
+    }
+
+    fn cut(&mut self, _sent: u64) {}
+}
+
+/// A stale copy, where the service failed and the copy may still be shown.
+pub(super) fn stale_if_error(exchange: &Exchange) -> Option<Response<ResponseBody>> {
+    exchange.route()?.settings.cache.as_ref()?;
+    if !matches!(exchange.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let asked = exchange.asked.as_ref()?;
+    let store = &exchange.core.cache;
+    let variants = store.get(&key(exchange)?)?;
+    let now = SystemTime::now();
+    let entry = variants.iter().rev().find(|entry| {
+        let matches =
+            !matches!(entry.policy.before_request(asked, now), BeforeRequest::Stale { matches: false, .. });
+        matches && entry.staleness(now) <= entry.if_error
+    })?;
+    cache::count(&store.counts.stale_if_error);
+    exchange.cache_status.replace(None);
+    Some(answer_with(exchange, entry, asked, "hit; fwd=stale; detail=service-failed"))
+}
+
+fn answer<B>(
+    exchange: &Exchange,
+    entry: &Entry,
+    request: &http::Request<B>,
+    status: &str,
+) -> Response<ResponseBody> {
+    answer_with(exchange, entry, &bare(request), status)
+}
+
+/// A stored answer as this request should see it.
+fn answer_with(
+    exchange: &Exchange,
+    entry: &Entry,
+    asked: &http::Request<()>,
+    status: &str,
+) -> Response<ResponseBody> {
+    let now = SystemTime::now();
+    note(exchange, &format!("{status}; ttl={}", entry.policy.time_to_live(now).as_secs()));
+    let unchanged = is_unchanged(asked.headers(), &entry.headers);
+    let body = match (unchanged, asked.method()) {
+        (true, _) | (_, &Method::HEAD) => ResponseBody::default(),
+        _ => ResponseBody::chunks(entry.body.clone()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = if unchanged { StatusCode::NOT_MODIFIED } else { entry.status };
+    *response.headers_mut() = entry.headers.clone();
+    response.headers_mut().insert(AGE, HeaderValue::from(entry.policy.age(now).as_secs()));
+    if unchanged {
+        response.headers_mut().remove(http::header::CONTENT_LENGTH);
+    }
+    response
+}
+
+/// Whether the client's condition holds against a stored answer (RFC 9110 §13.1.2, §13.1.3).
+fn is_unchanged(asked: &HeaderMap, stored: &HeaderMap) -> bool {
+    if let Some(condition) = asked.get(IF_NONE_MATCH) {
+        let (Some(etag), Ok(condition)) =
+            (stored.get(ETAG).and_then(|e| e.to_str().ok()), condition.to_str())
+        else {
+            return false;
+        };
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        return condition.trim() == "*" || condition.split(',').any(|tag| weak(tag) == weak(etag));
+    }
+    let date = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
+    match (date(asked.get(IF_MODIFIED_SINCE)), date(stored.get(LAST_MODIFIED))) {
+        (Some(since), Some(modified)) => modified <= since,
+        _ => false,
+    }
+}
+
+/// The resource's key: the route, the host and the path with its query as the client wrote them.
+fn key(exchange: &Exchange) -> Option<Key> {
+    Some(Key {
+        route: Arc::clone(&exchange.route()?.settings.name),
+        host: exchange
+            .host
+            .as_ref()
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default()
+            .to_ascii_lowercase(),
+        target: exchange.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+    })
+}
+
+/// The request's head alone, as a policy reads it.
+pub(super) fn bare<B>(request: &http::Request<B>) -> http::Request<()> {
+    let mut head = http::Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.headers_mut() = request.headers().clone();
+    head
+}
+
+/// RFC 9211 `Cache-Status`.
+fn note(exchange: &Exchange, status: &str) {
+    exchange.cache_status.replace(Some(format!("seaworthy; {status}")));
+}

@@ -1,0 +1,84 @@
+//! What answers when the service cannot: a stale copy, another service, a fixed answer.
+
+use std::sync::atomic::Ordering;
+
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use seaworthy_core::ErrorCode;
+
+use super::{Exchange, cache, forward};
+use crate::body::{RequestBody, ResponseBody};
+use crate::error::Error;
+use crate::settings::Fallback;
+
+/// Says that an answer is not the service's own.
+const X_FALLBACK: HeaderName = HeaderName::from_static("x-seaworthy-fallback");
+
+/// The request once more, for another service. Only requests without a body can be kept.
+pub(super) fn prepare(
+    exchange: &Exchange,
+    request: &http::Request<Incoming>,
+) -> Option<http::Request<RequestBody>> {
+    exchange.route()?.fallback?;
+    if !request.body().is_end_stream() {
+        return None;
+    }
+    let mut spare = http::Request::new(RequestBody::default());
+    *spare.method_mut() = request.method().clone();
+    *spare.uri_mut() = request.uri().clone();
+    *spare.headers_mut() = request.headers().clone();
+    Some(spare)
+}
+
+/// Passes a good answer on and replaces a bad one, where the route says how.
+pub(super) async fn apply(
+    exchange: &mut Exchange,
+    spare: Option<http::Request<RequestBody>>,
+    outcome: Result<Response<ResponseBody>, Error>,
+) -> Result<Response<ResponseBody>, Error> {
+    let outcome = outcome.map_err(|error| exchange.explain(error));
+    if !is_outage(&outcome) {
+        return outcome;
+    }
+    if let Some(stale) = cache::stale_if_error(exchange) {
+        return Ok(stale);
+    }
+    let Some(route) = exchange.route.clone() else { return outcome };
+    let answer = match (&route.settings.fallback, spare) {
+        (None, _) | (Some(Fallback::Service(_)), None) => return outcome,
+        (Some(Fallback::Static { status, content_type, body }), _) => {
+            let mut response = Response::new(ResponseBody::full(body.clone()));
+            *response.status_mut() = *status;
+            response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+            response.headers_mut().insert(X_FALLBACK, HeaderValue::from_static("static"));
+            response
+        }
+        (Some(Fallback::Service(_)), Some(spare)) => {
+            let Some(target) = route.fallback else { return outcome };
+            let mut response = forward::send_to(exchange, target, spare).await?;
+            response.headers_mut().insert(X_FALLBACK, HeaderValue::from_static("service"));
+            response
+        }
+    };
+    route.fallbacks.fetch_add(1, Ordering::Relaxed);
+    exchange.reason.set(Some(outcome.as_ref().err().map_or("upstream_error", Error::reason)));
+    Ok(answer)
+}
+
+/// Whether the service could not answer: not that it answered something unwelcome.
+fn is_outage(outcome: &Result<Response<ResponseBody>, Error>) -> bool {
+    match outcome {
+        Ok(response) => {
+            matches!(
+                response.status(),
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+            ) || response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Err(Error::Rejected(rejection)) => {
+            matches!(rejection.code(), ErrorCode::Unavailable | ErrorCode::Timeout)
+        }
+        Err(error) => matches!(error, Error::Connect(_) | Error::Upstream(_) | Error::NoEndpoint { .. }),
+    }
+}

@@ -1,0 +1,141 @@
+//! Sends a request to its service: what belongs to the client's connection is dropped, what the upstream needs is
+//! written, and the service's policies take it from there.
+
+use std::rc::Rc;
+
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::{HeaderValue, Response, Uri, Version};
+use hyper::body::Incoming;
+
+use super::{Exchange, Trail};
+use crate::body::{RequestBody, ResponseBody};
+use crate::error::Error;
+use crate::headers::{self, X_REQUEST_ID};
+use crate::router;
+use crate::upstream::service::LocalService;
+
+/// Sends the request and waits for the head of the answer.
+pub(super) async fn send(
+    exchange: &mut Exchange,
+    request: http::Request<Incoming>,
+) -> Result<Response<ResponseBody>, Error> {
+    let limit = exchange.route().map_or(u64::MAX, |route| route.settings.body_bytes);
+    let silence =
+        exchange.info.guard.is_none().then_some(exchange.info.listener.settings.limits.body_timeout);
+    let fate = Rc::clone(&exchange.fate);
+    let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate));
+    let target = choose(exchange).ok_or(Error::Internal("the route has no service"))?;
+    send_to(exchange, target, request).await
+}
+
+/// Sends a request to one service of the plan.
+pub(super) async fn send_to(
+    exchange: &mut Exchange,
+    target: usize,
+    mut request: http::Request<RequestBody>,
+) -> Result<Response<ResponseBody>, Error> {
+    let plan = Rc::clone(&exchange.plan);
+    let service = plan.services.get(target).ok_or(Error::Internal("the route has no service"))?;
+    exchange.service = Some(service.shared.settings.name.clone());
+    prepare(exchange, service, &mut request);
+    let mut response = service.call(request).await?;
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        accept_switch(exchange, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// Picks a target by weight.
+pub(super) fn choose(exchange: &Exchange) -> Option<usize> {
+    let targets = &exchange.route()?.targets;
+    if let [(only, _)] = targets.as_slice() {
+        return Some(*only);
+    }
+    let total: u64 = targets.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut point = if total == 0 { return None } else { fastrand::u64(..total) };
+    for (target, weight) in targets {
+        match point.checked_sub(u64::from(*weight)) {
+            Some(left) => point = left,
+            None => return Some(*target),
+        }
+    }
+    None
+}
+
+fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::Request<RequestBody>) {
+    let settings = &service.shared.settings;
+    let upgrade = take_upgrade(exchange, request);
+    let map = request.headers_mut();
+    headers::drop_hop_by_hop(map);
+    if let Some(protocol) = upgrade {
+        map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        map.insert(UPGRADE, protocol);
+    }
+    let peer = exchange.info.peer.ip().to_canonical();
+    headers::write_forwarding(map, settings.forwarding, peer, exchange.origin, exchange.host.as_ref());
+    let asked = exchange.info.listener.settings.asks_for_certificates();
+    headers::write_client_verify(map, asked, exchange.info.client_certificate);
+    if let Ok(id) = HeaderValue::from_bytes(exchange.id.as_bytes()) {
+        map.insert(X_REQUEST_ID, id);
+    }
+    if settings.preserve_host {
+        if let Some(host) = &exchange.host {
+            map.insert(HOST, host.clone());
+        }
+    } else {
+        map.remove(HOST); // each endpoint writes its own
+    }
+    rewrite(exchange, request);
+    *request.version_mut() = Version::HTTP_11;
+    request.extensions_mut().clear();
+    request.extensions_mut().insert::<std::sync::Arc<Trail>>(exchange.trail.clone());
+}
+
+/// The protocol a client asks to switch to, where that may be passed on. `h2c` may not: it would let a client speak
+/// to the upstream past everything here.
+fn take_upgrade(exchange: &mut Exchange, request: &http::Request<RequestBody>) -> Option<HeaderValue> {
+    if !exchange.upgrade || exchange.info.guard.is_none() {
+        return None;
+    }
+    let asked = request.headers().get(UPGRADE)?.clone();
+    let connection = request.headers().get_all(CONNECTION);
+    let meant = connection
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")));
+    let http2 =
+        asked.to_str().is_ok_and(|p| p.split(',').any(|p| p.trim().to_ascii_lowercase().starts_with("h2c")));
+    (meant && !http2).then_some(asked)
+}
+
+/// The path the upstream gets, in origin form.
+fn rewrite(exchange: &Exchange, request: &mut http::Request<RequestBody>) {
+    let rewritten = exchange.route().and_then(|route| {
+        let to = route.settings.rewrite.as_deref()?;
+        let mut path = router::rewrite(&route.settings.path, request.uri().path(), to);
+        if let Some(query) = request.uri().query() {
+            path.push('?');
+            path.push_str(query);
+        }
+        Uri::try_from(path).ok()
+    });
+    if let Some(uri) = rewritten {
+        *request.uri_mut() = uri;
+    } else if request.uri().authority().is_some() {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+    }
+}
+
+/// The upstream agreed to leave HTTP: its half of the connection waits for the client's.
+fn accept_switch(exchange: &Exchange, response: &mut Response<ResponseBody>) -> Result<(), Error> {
+    let upgrade = response.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    match upgrade {
+        Some(upgrade) if exchange.upgrade && exchange.info.guard.is_some() => {
+            *exchange.info.tunnel.borrow_mut() = Some(upgrade);
+            Ok(())
+        }
+        // nobody asked for it
+        _ => Err(Error::Upgrade),
+    }
+}

@@ -1,0 +1,60 @@
+//! Who asks, under which id, in which trace.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use http::header::{HOST, ORIGIN, USER_AGENT};
+use http::{HeaderValue, StatusCode};
+use hyper::body::Incoming;
+use seaworthy_core::RequestId;
+use seaworthy_core::trace::TraceContext;
+use tokio::time::Instant;
+
+use super::{Exchange, Trail};
+use crate::connection::Info;
+use crate::headers::{self, TRACEPARENT, X_REQUEST_ID};
+use crate::worker::Core;
+
+/// Opens the record of an exchange.
+pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Incoming>) -> Box<Exchange> {
+    let map = request.headers();
+    let id = map.get(X_REQUEST_ID).and_then(|id| RequestId::accept(id.as_bytes()));
+    let parent = map.get(TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()));
+    let span = core.tracer.start_server(parent, "request");
+    let trace_id = span.context().trace_id;
+    let peer = info.peer.ip();
+    let origin = headers::origin(map, peer.to_canonical(), info.tls, &info.listener.settings.trusted_proxies);
+    let host = match request.uri().authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => map.get(HOST).cloned(),
+    };
+    core.meters.request_begun();
+    info.active.set(info.active.get() + 1);
+    Box::new(Exchange {
+        plan: core.plan(),
+        started: Instant::now(),
+        id: id.unwrap_or_else(RequestId::generate),
+        trace_id,
+        trail: Arc::new(Trail { span: Mutex::new(Some(span)), ..Trail::default() }),
+        origin,
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        version: request.version(),
+        host,
+        user_agent: map.get(USER_AGENT).cloned(),
+        cors_origin: map.get(ORIGIN).cloned(),
+        fate: Rc::default(),
+        route: None,
+        service: None,
+        limit: None,
+        upgrade: map.contains_key(http::header::UPGRADE),
+        status: Cell::new(StatusCode::OK),
+        reason: Cell::new(None),
+        cache_status: RefCell::default(),
+        asked: None,
+        detached: false,
+        core,
+        info,
+    })
+}

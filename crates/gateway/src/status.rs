@@ -1,0 +1,133 @@
+//! What the control plane may read of the data plane: services, endpoints, policies and what they did.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use seaworthy_telemetry::metrics::Samples;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::plan::Plan;
+
+/// The policies of one service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServicePolicies {
+    /// The service.
+    pub service: Arc<str>,
+    /// Its policies, from the outside in; those of endpoints last.
+    pub policies: Vec<Policy>,
+}
+
+/// One policy in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct Policy {
+    /// Which policy it is.
+    pub kind: &'static str,
+    /// The endpoint it belongs to, where each endpoint has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Arc<str>>,
+    /// What it is set to.
+    pub settings: Value,
+    /// What state it is in.
+    pub state: Value,
+    /// How often each of its settings acted.
+    pub effects: serde_json::Map<String, Value>,
+}
+
+/// One service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndpointStatus {
+    /// Where it is.
+    pub url: Arc<str>,
+    /// What active health checks say; `true` where there are none.
+    pub healthy: bool,
+    /// Connections open to it.
+    pub connections: usize,
+}
+
+pub(crate) fn policies(plan: &Plan, service: &str) -> Option<ServicePolicies> {
+    let service = plan.services.iter().find(|known| &*known.settings.name == service)?;
+    let policies = service.policies().into_iter().map(|(endpoint, policy)| Policy {
+        kind: policy.kind(),
+        endpoint,
+        settings: policy.settings(),
+        state: policy.state(),
+        effects: policy.effects().into_iter().map(|e| (e.name.to_owned(), e.count.into())).collect(),
+    });
+    Some(ServicePolicies { service: Arc::clone(&service.settings.name), policies: policies.collect() })
+}
+
+pub(crate) fn services(plan: &Plan) -> Vec<ServiceStatus> {
+    let service = |service: &Arc<crate::upstream::service::Service>| ServiceStatus {
+        name: Arc::clone(&service.settings.name),
+        endpoints: service
+            .endpoints
+            .iter()
+            .map(|endpoint| EndpointStatus {
+                url: Arc::clone(&endpoint.label),
+                healthy: endpoint.is_healthy(),
+                connections: endpoint.connector.open(),
+            })
+            .collect(),
+    };
+    plan.services.iter().map(service).collect()
+}
+
+pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {
+    for service in &plan.services {
+        let name = service.settings.name.to_string();
+        for (endpoint, policy) in service.policies() {
+            for effect in policy.effects() {
+                let mut labels = vec![
+                    ("effect", effect.name.to_owned()),
+                    ("policy", policy.kind().to_owned()),
+                    ("service", name.clone()),
+                ];
+                labels.extend(endpoint.iter().map(|endpoint| ("endpoint", endpoint.to_string())));
+                samples.counter(
+                    "seaworthy.policy.effects",
+                    "how often a policy acted",
+                    &labels,
+                    effect.count as f64,
+                );
+            }
+        }
+        for endpoint in &service.endpoints {
+            let labels = [("endpoint", endpoint.label.to_string()), ("service", name.clone())];
+            let healthy = f64::from(u8::from(endpoint.is_healthy()));
+            samples.gauge("seaworthy.endpoint.healthy", "1 where health checks pass", &labels, healthy);
+            let open = endpoint.connector.open() as f64;
+            samples.gauge("http.client.open_connections", "connections to an endpoint", &labels, open);
+        }
+    }
+    for route in &plan.routes {
+        let name = ("route", route.settings.name.to_string());
+        let fallbacks = route.fallbacks.load(Ordering::Relaxed) as f64;
+        if route.settings.fallback.is_some() {
+            samples.counter(
+                "seaworthy.route.fallbacks",
+                "answers from a fallback",
+                &[name.clone()],
+                fallbacks,
+            );
+        }
+        for limit in &route.limits {
+            let keys = limit.limiter.len() as f64;
+            samples.gauge(
+                "seaworthy.rate_limit.keys",
+                "callers a rate limit remembers",
+                &[name.clone()],
+                keys,
+            );
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Chooses an endpoint for each attempt: of two taken at random the less loaded (power of two choices on peak-EWMA
+//! latency), among those that are healthy, not ejected and whose breaker would admit a call.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+use seaworthy_resilience::outlier::Origin;
+use seaworthy_resilience::{Classify, Outcome};
+use tokio::time::Instant;
+use tower::Service;
+
+use super::endpoint::{LocalEndpoint, LocalFuture};
+use super::rules::Judge;
+use super::service::Service as Shared;
+use super::{Request, Response};
+use crate::error::Error;
+use crate::headers::TRACEPARENT;
+use crate::metrics::Meters;
+use crate::request::Trail;
+
+/// One core's choice among the endpoints of a service.
+pub(crate) struct Balancer {
+    service: Arc<Shared>,
+    pub(crate) endpoints: Vec<LocalEndpoint>,
+}
+
+impl Balancer {
+    pub(crate) fn new(service: Arc<Shared>, meters: &Meters) -> Self {
+        let local = |endpoint: &Arc<_>| LocalEndpoint::new(Arc::clone(endpoint), &service.settings, meters);
+        let endpoints = service.endpoints.iter().map(local).collect();
+        Self { service, endpoints }
+    }
+
+    /// Picks an endpoint, if possible not `avoid`. Where none is fit, the checks that may be wrong are left out one
+    /// after the other: health and ejection first. An open breaker then answers for itself.
+    fn pick(&self, now: Instant, avoid: Option<usize>) -> usize {
+        if self.endpoints.len() == 1 {
+            return 0;
+        }
+        let fit = |at: usize| {
+            let endpoint = &self.endpoints[at].shared;
+            endpoint.is_healthy() && !self.service.is_ejected(at, now) && endpoint.admits(now)
+        };
+        self.two_choices(now, |at| Some(at) != avoid && fit(at))
+            .or_else(|| self.two_choices(now, fit))
+            .or_else(|| self.two_choices(now, |at| self.endpoints[at].shared.admits(now)))
+            .or_else(|| self.soonest(now))
+            .unwrap_or(0)
+    }
+
+    /// The less loaded of two endpoints drawn at random among those that pass.
+    fn two_choices(&self, now: Instant, passes: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut drawn: [Option<usize>; 2] = [None, None];
+        let mut seen = 0usize;
+        for at in (0..self.endpoints.len()).filter(|at| passes(*at)) {
+            // reservoir sampling: every pair is equally likely, without a list
+            seen += 1;
+            match seen {
+                1 | 2 => drawn[seen - 1] = Some(at),
+                _ => {
+                    let slot = fastrand::usize(..seen);
+                    if slot < 2 {
+                        drawn[slot] = Some(at);
+                    }
+                }
+            }
+        }
+        match drawn {
+            [Some(a), Some(b)] => {
+                let (load_a, load_b) = (self.endpoints[a].load.load(now), self.endpoints[b].load.load(now));
+                // equal loads (both unused) must not favour the first
+                let first = load_a < load_b || (load_a == load_b && fastrand::bool());
+                Some(if first { a } else { b })
+            }
+            [one, _] => one,
+        }
+    }
+
+    /// All breakers are open: the one that tries again first tells the caller when to come back.
+    fn soonest(&self, now: Instant) -> Option<usize> {
+        let wait =
+            |at: &usize| self.endpoints[*at].shared.policies.breaker().and_then(|b| b.retry_after(now));
+        (0..self.endpoints.len()).min_by_key(|at| wait(at).unwrap_or(std::time::Duration::MAX))
+    }
+
+    async fn attempt(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
+        let now = Instant::now();
+        let trail = request.extensions_mut().remove::<Arc<Trail>>();
+        let avoid = trail.as_ref().and_then(|trail| trail.last_endpoint());
+        let at = self.pick(now, avoid);
+        let endpoint = self.endpoints.get(at).ok_or(Error::NoEndpoint { retry_after: None })?;
+        if !request.headers().contains_key(http::header::HOST) {
+            request.headers_mut().insert(http::header::HOST, endpoint.shared.authority.clone());
+        }
+        let span = trail.map(|trail| trail.begin_attempt(at, &endpoint.shared.label, &mut request));
+        let in_flight = endpoint.load.start(now);
+        let result = endpoint.call(request).await;
+        let done = Instant::now();
+        let outcome = Judge.classify(result.as_ref());
+        in_flight.finish(outcome, done);
+        endpoint.took.observe(done.duration_since(now).as_secs_f64());
+        self.service.record(at, outcome, local_failure(&result), done);
+        if let Some(Some(span)) = span {
+            let status = result.as_ref().ok().map(|response| response.status().as_u16());
+            span.end(status, result.as_ref().err().map(Error::reason));
+        }
+        result
+    }
+}
+
+fn local_failure(result: &Result<Response, Error>) -> Origin {
+    match result {
+        Err(Error::Connect(_) | Error::Upstream(_)) => Origin::Local,
+        _ => Origin::Upstream,
+    }
+}
+
+impl Trail {
+    fn last_endpoint(&self) -> Option<usize> {
+        self.last.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Notes an attempt and gives it a place in the trace.
+    fn begin_attempt(
+        &self,
+        at: usize,
+        label: &Arc<str>,
+        request: &mut Request,
+    ) -> Option<seaworthy_telemetry::traces::RequestSpan> {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        self.last.store(at + 1, Ordering::Relaxed);
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(label));
+        let span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = span.as_ref()?.child("attempt");
+        drop(span);
+        if let Ok(value) = http::HeaderValue::from_bytes(&child.context().header()) {
+            request.headers_mut().insert(TRACEPARENT, value);
+        }
+        if !child.is_recording() {
+            return None;
+        }
+        child.attribute("server.address", &**label);
+        child.attribute("http.request.method", crate::metrics::method_name(request.method()));
+        Some(child)
+    }
+}
+
+/// The balancer as the service below retries.
+#[derive(Clone)]
+pub(crate) struct BalancerService(pub(crate) Rc<Balancer>);
+
+impl Service<Request> for BalancerService {
+    type Response = Response;
+    type Error = Error;
+    type Future = LocalFuture<Result<Response, Error>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Box::pin(Rc::clone(&self.0).attempt(request))
+    }
+}
+
+/// Whether an outcome says that the endpoint works.
+pub(crate) fn is_ok(outcome: Outcome) -> Option<bool> {
+    match outcome {
+        Outcome::Success => Some(true),
+        Outcome::Failure => Some(false),
+        Outcome::Throttled | Outcome::Neutral => None,
+    }
+}

@@ -1,0 +1,129 @@
+//! One address of a service: what all cores know of it, and one core's way to it.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use seaworthy_resilience::ewma::{self, PeakEwma};
+use seaworthy_telemetry::metrics::Histogram;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use super::connect::Connector;
+use super::pool::Pool;
+use super::rules::EndpointPolicies;
+use super::{Request, Response};
+use crate::error::Error;
+use crate::metrics::Meters;
+use crate::settings;
+
+/// What all cores know of an endpoint.
+pub(crate) struct Endpoint {
+    /// Its address as metrics and logs show it.
+    pub(crate) label: Arc<str>,
+    /// `host:port`, for services that want their own name in `Host`.
+    pub(crate) authority: http::HeaderValue,
+    /// Its own policies; their state is shared by all cores.
+    pub(crate) policies: EndpointPolicies,
+    /// How it is reached.
+    pub(crate) connector: Arc<Connector>,
+    /// The verdict of active health checks. Healthy until proven otherwise.
+    healthy: AtomicBool,
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        upstream: &settings::Upstream,
+        policies: EndpointPolicies,
+        connector: Connector,
+    ) -> Self {
+        let authority = format!("{}:{}", upstream.host, upstream.port);
+        Self {
+            label: upstream.to_string().into(),
+            authority: http::HeaderValue::from_str(&authority)
+                .unwrap_or_else(|_| http::HeaderValue::from_static("upstream")),
+            policies,
+            connector: Arc::new(connector),
+            healthy: AtomicBool::new(true),
+        }
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Takes a verdict. `true`: it is a change.
+    pub(crate) fn set_healthy(&self, healthy: bool) -> bool {
+        self.healthy.swap(healthy, Ordering::Relaxed) != healthy
+    }
+
+    /// Whether its breaker would let a call through.
+    pub(crate) fn admits(&self, now: Instant) -> bool {
+        self.policies.breaker().is_none_or(|breaker| breaker.is_available(now))
+    }
+}
+
+/// A boxed future on this core.
+pub(crate) type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A service behind a pointer: what a policy stack is once its layers are put together.
+pub(crate) trait Call<Req> {
+    /// Sends a request through.
+    fn call(&mut self, request: Req) -> LocalFuture<Result<Response, Error>>;
+}
+
+impl<S, Req> Call<Req> for S
+where
+    S: Service<Req, Response = Response, Error = Error>,
+    S::Future: 'static,
+{
+    fn call(&mut self, request: Req) -> LocalFuture<Result<Response, Error>> {
+        // the layers decide in `call` and are always ready: see the resilience crate
+        Box::pin(Service::call(self, request))
+    }
+}
+
+/// The innermost service: a core's pool.
+#[derive(Clone)]
+struct PoolService(Rc<Pool>);
+
+impl Service<Request> for PoolService {
+    type Response = Response;
+    type Error = Error;
+    type Future = LocalFuture<Result<Response, Error>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Box::pin(Rc::clone(&self.0).send(request))
+    }
+}
+
+/// One core's way to an endpoint.
+pub(crate) struct LocalEndpoint {
+    pub(crate) shared: Arc<Endpoint>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) load: Arc<PeakEwma>,
+    /// How long attempts took.
+    pub(crate) took: Histogram,
+    service: RefCell<Box<dyn Call<Request>>>,
+}
+
+impl LocalEndpoint {
+    pub(crate) fn new(shared: Arc<Endpoint>, service: &settings::Service, meters: &Meters) -> Self {
+        let pool = Rc::new(Pool::new(Arc::clone(&shared.connector), service));
+        let stacked = shared.policies.layer(PoolService(Rc::clone(&pool)));
+        let load = Arc::new(PeakEwma::new(ewma::Settings::default(), Instant::now()));
+        let took = meters.attempts(&service.name, &shared.label);
+        Self { shared, pool, load, took, service: RefCell::new(Box::new(stacked)) }
+    }
+
+    pub(crate) fn call(&self, request: Request) -> LocalFuture<Result<Response, Error>> {
+        self.service.borrow_mut().call(request)
+    }
+}

@@ -1,0 +1,64 @@
+//! What the policies must know of HTTP as it is spoken here.
+
+use http::Response;
+use seaworthy_resilience::fault::{Condition, Select, Shape};
+use seaworthy_resilience::http::{HttpClassify, HttpRetry, HttpScene, LiftLast, PacedBody};
+use seaworthy_resilience::stack::{InnerLayer, Rules, Stack};
+use seaworthy_resilience::{AsRejection, Classify, Outcome, Rejection};
+
+use crate::body::ResponseBody;
+use crate::error::Error;
+
+/// All policies of a service.
+pub(crate) type Policies = Stack<Judge, HttpRetry, LiftLast, Scene>;
+/// Those that are one per endpoint.
+pub(crate) type EndpointPolicies = InnerLayer<Judge, LiftLast, Scene>;
+
+/// The rules of the gateway.
+pub(crate) fn rules() -> Rules<Judge, HttpRetry, LiftLast, Scene> {
+    Rules { classify: Judge, retry: HttpRetry::default(), lift: LiftLast, scene: Scene }
+}
+
+impl AsRejection for Error {
+    fn as_rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            // decided on this side, before the service was asked
+            Self::NoEndpoint { .. } => Some(&Rejection::Shed { retry_after: None }),
+            _ => None,
+        }
+    }
+}
+
+/// HTTP's own rules, except that a client that breaks off says nothing about the service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judge;
+
+impl Classify<Response<ResponseBody>, Error> for Judge {
+    fn classify(&self, result: Result<&Response<ResponseBody>, &Error>) -> Outcome {
+        match result {
+            Err(Error::Client | Error::Malformed(_) | Error::BodyTooLarge { .. }) => Outcome::Neutral,
+            other => HttpClassify.classify(other),
+        }
+    }
+}
+
+/// Faults limited by headers; bandwidth slows the body down. An untouched response stays as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene;
+
+impl<B> Select<http::Request<B>> for Scene {
+    fn meets(&self, request: &http::Request<B>, condition: &Condition) -> bool {
+        HttpScene.meets(request, condition)
+    }
+}
+
+impl Shape<Response<ResponseBody>> for Scene {
+    type Response = Response<ResponseBody>;
+    fn shape(&self, response: Response<ResponseBody>, bytes_per_second: Option<u64>) -> Self::Response {
+        match bytes_per_second {
+            None => response,
+            paced => response.map(|body| ResponseBody::boxed(Box::pin(PacedBody::new(body, paced)))),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One core: a current-thread runtime, its own listening sockets, its own connections. Cores share only what a
+//! [`Plan`] holds.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_telemetry::access::AccessLog;
+use seaworthy_telemetry::traces::Tracer;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::cache::Store;
+use crate::connection::{self, Slot};
+use crate::metrics::Meters;
+use crate::plan::{ListenerPlan, Plan};
+use crate::upstream::health;
+use crate::upstream::service::LocalService;
+
+/// How often unused upstream connections are looked through.
+const SWEEP: Duration = Duration::from_secs(5);
+/// How long accepting rests after an error such as "too many open files".
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How far the gateway is on its way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Serving.
+    #[default]
+    Serving,
+    /// No new connections; those open are finished.
+    Draining,
+}
+
+/// What a core is started with.
+pub(crate) struct Start {
+    pub(crate) index: usize,
+    pub(crate) sockets: mpsc::UnboundedReceiver<Socket>,
+    pub(crate) plan: watch::Receiver<Arc<Plan>>,
+    pub(crate) stage: watch::Receiver<Stage>,
+    pub(crate) access: Option<AccessLog>,
+    pub(crate) tracer: Tracer,
+    pub(crate) meters: Meters,
+    pub(crate) cache: Arc<Store>,
+}
+
+/// A bound socket for one core.
+#[derive(Debug)]
+pub struct Socket {
+    /// The address its settings are found by.
+    pub address: SocketAddr,
+    /// The socket, listening and non-blocking.
+    pub listener: std::net::TcpListener,
+}
+
+/// A plan with this core's own connections.
+pub(crate) struct LocalPlan {
+    pub(crate) shared: Arc<Plan>,
+    pub(crate) services: Vec<Rc<LocalService>>,
+}
+
+/// What all connections of a core share.
+pub(crate) struct Core {
+    plan: RefCell<Rc<LocalPlan>>,
+    stage: watch::Receiver<Stage>,
+    connections: Cell<usize>,
+    pub(crate) access: Option<AccessLog>,
+    pub(crate) tracer: Tracer,
+    pub(crate) meters: Meters,
+    pub(crate) cache: Arc<Store>,
+}
+
+impl Core {
+    /// The plan in force.
+    pub(crate) fn plan(&self) -> Rc<LocalPlan> {
+        Rc::clone(&self.plan.borrow())
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.stage.borrow() == Stage::Draining
+    }
+
+    /// How long an idle connection is kept while draining.
+    pub(crate) fn drain_idle(&self) -> Duration {
+        self.plan.borrow().shared.drain.idle
+    }
+
+    /// Resolves once the gateway drains.
+    pub(crate) async fn drained(&self) {
+        let mut stage = self.stage.clone();
+        // the sender lives as long as the gateway; without it there is nothing to wait for
+        if stage.wait_for(|stage| *stage == Stage::Draining).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn apply(&self, plan: Arc<Plan>) {
+        let old = self.plan();
+        let services = plan.services.iter().map(|service| {
+            let same = old.services.iter().find(|local| Arc::ptr_eq(&local.shared, service));
+            same.map_or_else(|| Rc::new(LocalService::new(Arc::clone(service), &self.meters)), Rc::clone)
+        });
+        let services = services.collect();
+        self.meters.plan_changed();
+        *self.plan.borrow_mut() = Rc::new(LocalPlan { shared: plan, services });
+    }
+}
+
+/// Runs a core until it has drained.
+pub(crate) fn run(start: Start) -> io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
+    runtime.block_on(main(start))
+}
+
+async fn main(start: Start) -> io::Result<()> {
+    let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache } = start;
+    let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
+    let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
+    let core = Rc::new(Core { plan: plan_in_force, stage, connections, access, tracer, meters, cache });
+    core.apply(plan.borrow_and_update().clone());
+    let mut checks = health::Checks::default();
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        if index == 0 {
+            checks.follow(&core.plan().shared);
+        }
+        tokio::select! {
+            Some(socket) = sockets.recv() => {
+                let listener = TcpListener::from_std(socket.listener)?;
+                tokio::task::spawn_local(accept(Rc::clone(&core), socket.address, listener, plan.clone()));
+            }
+            Ok(()) = plan.changed() => core.apply(plan.borrow_and_update().clone()),
+            _ = sweep.tick() => {
+                for service in &core.plan().services {
+                    service.sweep();
+                }
+            }
+            () = core.drained() => break,
+        }
+    }
+    drain(&core).await;
+    Ok(())
+}
+
+/// Waits for open connections, at most for the configured time.
+async fn drain(core: &Core) {
+    let timeout = core.plan().shared.drain.timeout;
+    let finished = async {
+        while core.connections.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(timeout, finished).await.is_err() {
+        tracing::warn!(connections = core.connections.get(), "drain time is over; open connections are cut");
+    }
+}
+
+/// Accepts on one socket until its address leaves the plan or the gateway drains.
+async fn accept(
+    core: Rc<Core>,
+    address: SocketAddr,
+    socket: TcpListener,
+    mut plan: watch::Receiver<Arc<Plan>>,
+) {
+    loop {
+        let Some(listener) = listener_for(&core, address) else {
+            tracing::info!(%address, "listener was removed; no longer accepting");
+            return;
+        };
+        tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok((tcp, peer)) => admit(&core, listener, tcp, peer),
+                Err(error) => {
+                    core.meters.accept_failed();
+                    tracing::warn!(%address, %error, "accepting a connection failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Ok(()) = plan.changed() => {}
+            () = core.drained() => break,
+        }
+    }
+    // connections the kernel completed before we stopped are ours to serve
+    while let Some(Ok((tcp, peer))) = futures_util::FutureExt::now_or_never(socket.accept()) {
+        if let Some(listener) = listener_for(&core, address) {
+            admit(&core, listener, tcp, peer);
+        }
+    }
+}
+
+fn listener_for(core: &Core, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
+    core.plan.borrow().shared.listeners.iter().find(|l| l.settings.address == address).map(Arc::clone)
+}
+
+fn admit(core: &Rc<Core>, listener: Arc<ListenerPlan>, tcp: tokio::net::TcpStream, peer: SocketAddr) {
+    let Some(slot) = Slot::take(&listener) else {
+        core.meters.connection_refused();
+        return; // dropping it closes it: the client sees a closed connection, nobody else is slowed
+    };
+    let open = OpenConnection::new(core);
+    let core = Rc::clone(core);
+    tokio::task::spawn_local(async move {
+        let _held = (slot, open);
+        connection::serve(core, listener, tcp, peer).await;
+    });
+}
+
+/// Counts a connection on this core for as long as it lives.
+struct OpenConnection(Rc<Core>);
+
+impl OpenConnection {
+    fn new(core: &Rc<Core>) -> Self {
+        core.connections.set(core.connections.get() + 1);
+        core.meters.connection_opened();
+        Self(Rc::clone(core))
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.meters.connection_closed();
+    }
+}
