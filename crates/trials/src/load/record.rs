@@ -150,7 +150,7 @@ fn finished(second: &Second, waits: &Histogram<u64>) -> Second {
 fn latency(waits: &Histogram<u64>) -> Latency {
     let quantile = |share| waits.value_at_quantile(share) as f64 / 1e3;
     Latency {
-        mean_ms: waits.mean() / 1e3,
+        mean_ms: waits.mean().round() / 1e3,
         p50_ms: quantile(0.5),
         p90_ms: quantile(0.9),
         p95_ms: quantile(0.95),
