@@ -134,6 +134,11 @@ pub fn apply_overrides(
             None => {}
         }
     }
+    let retries = changed.retry.as_ref().is_some_and(|retry| retry.max_attempts > 1);
+    if !retries && changed.hedge.is_none() {
+        // whoever switches retries off by a variable need not know that the preset has a budget for them
+        changed.budget = None;
+    }
     if errors.is_empty() {
         // only what the variables brought in: contradictions of the settings themselves are reported with them
         let before = settings.validate();

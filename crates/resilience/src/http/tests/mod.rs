@@ -1,0 +1,4 @@
+mod paced;
+mod replay;
+mod retry;
+mod rules;
