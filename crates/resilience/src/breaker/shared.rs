@@ -5,7 +5,7 @@ use crate::effects::{Counter, Effect, PolicyStatus, as_json};
 use crate::lock::lock;
 use serde_json::{Value, json};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +18,8 @@ pub struct Breaker {
     machine: Mutex<Machine>,
     /// The generation while closed, [`NOT_CLOSED`] otherwise: a closed breaker admits without taking the lock.
     closed: AtomicU64,
+    /// Whether the run of failures is empty: another success then changes nothing.
+    clean: AtomicBool,
     hooks: RwLock<Vec<Hook>>,
     counters: Counters,
 }
@@ -43,6 +45,7 @@ impl Breaker {
             machine: Mutex::new(Machine::new(settings.clone(), Instant::now(), fastrand::u64(..))),
             settings,
             closed: AtomicU64::new(0),
+            clean: AtomicBool::new(true),
             hooks: RwLock::default(),
             counters: Counters::default(),
         }
@@ -121,6 +124,9 @@ impl Breaker {
         if outcome == Outcome::Throttled {
             self.counters.throttled.add();
         }
+        if self.changes_nothing(ticket, outcome) {
+            return;
+        }
         let now = Instant::now();
         let slow = match (started, self.settings.slow_calls) {
             (Some(started), Some(limit)) => now - started > limit.longer_than,
@@ -133,10 +139,23 @@ impl Breaker {
         self.tell(change);
     }
 
+    /// Most calls: they say nothing, or are one more success where only runs of failures count. Neither the lock nor
+    /// the clock is needed for those.
+    fn changes_nothing(&self, ticket: Ticket, outcome: Outcome) -> bool {
+        let counts_every_call = self.settings.failure_rate.is_some() || self.settings.slow_calls.is_some();
+        match outcome {
+            _ if ticket.is_probe() => false,
+            Outcome::Neutral => true,
+            Outcome::Success => !counts_every_call && self.clean.load(Ordering::Acquire),
+            Outcome::Failure | Outcome::Throttled => false,
+        }
+    }
+
     /// Runs the machine, and keeps the lock-free view of it up to date before the lock is let go.
     fn change(&self, step: impl FnOnce(&mut Machine) -> Option<Transition>) -> Option<Transition> {
         let mut machine = lock(&self.machine);
         let change = step(&mut machine);
+        self.clean.store(machine.run() == 0, Ordering::Release);
         if let Some(change) = &change {
             let view = if change.to == Phase::Closed { change.generation } else { NOT_CLOSED };
             self.closed.store(view, Ordering::Release);

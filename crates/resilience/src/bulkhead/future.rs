@@ -24,9 +24,17 @@ pin_project! {
     #[project = StateProj]
     enum State<S, Req, F> {
         Calling { #[pin] inner: F, place: Option<Place> },
-        Queued { turn: Turn, #[pin] wait: Sleep, call: Option<(S, Req)> },
+        // boxed because it is rare: a future that carried it inline would be moved around at its full size each time
+        Queued { queued: Box<Queued<S, Req>> },
         Refused { rejection: Rejection },
     }
+}
+
+/// A call that waits for its place.
+struct Queued<S, Req> {
+    turn: Turn,
+    wait: Pin<Box<Sleep>>,
+    call: Option<(S, Req)>,
 }
 
 impl<S, Req> BulkheadFuture<S, Req>
@@ -38,7 +46,8 @@ where
     }
 
     pub(super) fn queued(turn: Turn, max_wait: Duration, service: S, request: Req) -> Self {
-        Self { state: State::Queued { turn, wait: sleep(max_wait), call: Some((service, request)) } }
+        let queued = Queued { turn, wait: Box::pin(sleep(max_wait)), call: Some((service, request)) };
+        Self { state: State::Queued { queued: Box::new(queued) } }
     }
 
     pub(super) const fn refused(rejection: Rejection) -> Self {
@@ -63,16 +72,16 @@ where
                     place.take();
                     return Poll::Ready(result);
                 }
-                StateProj::Queued { turn, wait, call } => match turn.poll_claim(cx.waker()) {
-                    Some(place) => match call.take() {
+                StateProj::Queued { queued } => match queued.turn.poll_claim(cx.waker()) {
+                    Some(place) => match queued.call.take() {
                         Some((mut service, request)) => {
                             State::Calling { inner: service.call(request), place: Some(place) }
                         }
                         None => return Poll::Pending, // polled after completion
                     },
                     None => {
-                        ready!(wait.poll(cx));
-                        State::Refused { rejection: turn.give_up() }
+                        ready!(queued.wait.as_mut().poll(cx));
+                        State::Refused { rejection: queued.turn.give_up() }
                     }
                 },
                 StateProj::Refused { rejection } => return Poll::Ready(Err(rejection.clone().into())),

@@ -24,8 +24,16 @@ pin_project! {
     #[project = StateProj]
     enum State<S, Req, F> {
         Calling { #[pin] inner: F },
-        Delayed { #[pin] wait: Sleep, plan: Plan, call: Option<(S, Req)> },
+        // boxed because it is rare: see the bulkhead's queue
+        Suffering { suffering: Box<Suffering<S, Req>> },
     }
+}
+
+/// A call that was hit.
+struct Suffering<S, Req> {
+    wait: Option<Pin<Box<Sleep>>>,
+    plan: Plan,
+    call: Option<(S, Req)>,
 }
 
 impl<S, K, Req> FaultFuture<S, K, Req>
@@ -37,8 +45,9 @@ where
     }
 
     pub(super) fn suffering(plan: Plan, service: S, request: Req, scene: K) -> Self {
-        let state = State::Delayed { wait: sleep(plan.delay), plan, call: Some((service, request)) };
-        Self { state, scene, bytes_per_second: plan.bytes_per_second }
+        let wait = (!plan.delay.is_zero()).then(|| Box::pin(sleep(plan.delay)));
+        let suffering = Box::new(Suffering { wait, plan, call: Some((service, request)) });
+        Self { state: State::Suffering { suffering }, scene, bytes_per_second: plan.bytes_per_second }
     }
 }
 
@@ -58,14 +67,14 @@ where
                     let response = ready!(inner.poll(cx))?;
                     return Poll::Ready(Ok(this.scene.shape(response, *this.bytes_per_second)));
                 }
-                StateProj::Delayed { wait, plan, call } => {
-                    if !plan.delay.is_zero() {
-                        ready!(wait.poll(cx));
+                StateProj::Suffering { suffering } => {
+                    if let Some(wait) = &mut suffering.wait {
+                        ready!(wait.as_mut().poll(cx));
                     }
-                    if let Some(fault) = plan.instead {
+                    if let Some(fault) = suffering.plan.instead {
                         return Poll::Ready(Err(Rejection::Injected { fault }.into()));
                     }
-                    let Some((mut service, request)) = call.take() else { return Poll::Pending };
+                    let Some((mut service, request)) = suffering.call.take() else { return Poll::Pending };
                     State::Calling { inner: service.call(request) }
                 }
             };

@@ -19,10 +19,9 @@ pin_project! {
     {
         #[pin]
         first: Option<S::Future>,
-        #[pin]
-        second: Option<S::Future>,
-        #[pin]
-        timer: Option<Sleep>,
+        // boxed because most calls never need them: inline, they would double the size of every call
+        second: Option<Pin<Box<S::Future>>>,
+        timer: Option<Pin<Box<Sleep>>>,
         // the second request, while its service is not ready
         request: Option<P::Request>,
         spare: Option<Spare<S, P, P::Kept>>,
@@ -101,17 +100,15 @@ where
 {
     /// Starts the second call once the first is late. Pending while there is nothing to start.
     fn poll_start(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+        let this = self.project();
         let Some(spare) = this.spare.as_mut() else { return Poll::Pending };
         if this.request.is_none() {
             if !this.race.may_start() {
                 return Poll::Pending;
             }
-            if this.timer.is_none() {
-                this.timer.set(Some(sleep(spare.shared.settings.delay)));
-            }
-            let Some(timer) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
-            ready!(timer.poll(cx));
+            let delay = spare.shared.settings.delay;
+            let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(delay)));
+            ready!(timer.as_mut().poll(cx));
             *this.request = spare.again();
             if this.request.is_none() {
                 this.race.close();
@@ -128,7 +125,7 @@ where
         if let Some(request) = this.request.take() {
             spare.shared.hedged.add();
             this.race.start();
-            this.second.set(Some(spare.service.call(request)));
+            *this.second = Some(Box::pin(spare.service.call(request)));
         }
         Poll::Ready(())
     }
@@ -145,10 +142,10 @@ where
                 return Poll::Ready(result);
             }
         }
-        if let Some(second) = this.second.as_mut().as_pin_mut()
-            && let Poll::Ready(result) = second.poll(cx)
+        if let Some(second) = this.second.as_mut()
+            && let Poll::Ready(result) = second.as_mut().poll(cx)
         {
-            this.second.set(None);
+            *this.second = None;
             let good = this.spare.as_ref().is_none_or(|spare| spare.good(result.as_ref()));
             if this.race.came_in(good) == Step::Finish {
                 if good && let Some(spare) = this.spare {

@@ -29,8 +29,9 @@ pin_project! {
     enum State<F, R> {
         /// An attempt is under way.
         Calling { #[pin] inner: F },
-        /// The next attempt waits for its time.
-        Waiting { #[pin] wait: Sleep, request: Option<R> },
+        /// The next attempt waits for its time. Boxed because it is rare: inline, every first attempt would be
+        /// moved around at this size.
+        Waiting { wait: Pin<Box<Sleep>>, request: Option<R> },
         /// The next attempt waits for the service.
         Readying { request: Option<R> },
     }
@@ -144,10 +145,10 @@ where
                         again.over = true;
                         return Poll::Ready(result);
                     };
-                    State::Waiting { wait: sleep(wait), request: Some(request) }
+                    State::Waiting { wait: Box::pin(sleep(wait)), request: Some(request) }
                 }
                 StateProj::Waiting { wait, request } => {
-                    ready!(wait.poll(cx));
+                    ready!(wait.as_mut().poll(cx));
                     State::Readying { request: request.take() }
                 }
                 StateProj::Readying { request } => {

@@ -198,3 +198,12 @@ fn settings_without_effect_are_found_across_policies() {
     let idle = Settings { budget: Some(budget::Settings::default()), ..Settings::none() };
     assert_eq!(idle.validate().len(), 1);
 }
+
+#[test]
+fn a_calls_future_stays_small() {
+    // it is moved whenever it is handed on: what most calls never need is behind a pointer
+    let stack = Stack::new(Settings::none(), Rules::plain(ErrorsFail));
+    let mut service = stack.layer().layer(service_fn(|n: u64| std::future::ready(Ok::<_, BoxError>(n))));
+    let size = std::mem::size_of_val(&service.call(1));
+    assert!(size <= 640, "{size} bytes");
+}

@@ -108,3 +108,18 @@ async fn isolation_holds_until_released() {
     breaker.release(Instant::now());
     assert!(service.call("good").await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_a_run() {
+    let breaker = breaker();
+    let mut service = BreakerLayer::new(breaker.clone(), judge).layer(service_fn(answer));
+    for _ in 0..5 {
+        service.call("bad").await.unwrap();
+        service.call("good").await.unwrap();
+        service.call("good").await.unwrap();
+    }
+    assert_eq!(breaker.phase(), Phase::Closed);
+    service.call("bad").await.unwrap();
+    service.call("bad").await.unwrap();
+    assert_eq!(breaker.phase(), Phase::Open);
+}
