@@ -40,9 +40,10 @@ impl Machine {
         }
     }
 
-    /// A call arrives. It never overtakes one that waits.
+    /// A call arrives. It never overtakes one that waits: while one does, every place is taken, because a place that
+    /// is left goes straight to the first waiter.
     pub fn arrive(&mut self) -> Arrival {
-        if self.taken < self.max_concurrent && self.queue.is_empty() {
+        if self.taken < self.max_concurrent {
             self.taken += 1;
             return Arrival::Entered;
         }

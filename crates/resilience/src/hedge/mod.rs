@@ -13,7 +13,7 @@
 //! # async fn main() {
 //! let calls = AtomicU32::new(0);
 //! let settings = Settings { delay: Duration::from_millis(30) };
-//! let service = HedgeLayer::new(Arc::new(Hedge::new(settings, None, true)), Attempts).layer(service_fn(|()| {
+//! let service = HedgeLayer::new(Arc::new(Hedge::new(settings, None)), Attempts).layer(service_fn(|()| {
 //!     let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
 //!     async move {
 //!         tokio::time::sleep(Duration::from_secs(if first { 10 } else { 0 })).await;
@@ -66,7 +66,6 @@ impl Settings {
 pub struct Hedge {
     settings: Settings,
     budget: Option<Arc<Budget>>,
-    counts_requests: bool,
     hedged: Counter,
     won: Counter,
     budget_spent: Counter,
@@ -74,13 +73,12 @@ pub struct Hedge {
 }
 
 impl Hedge {
-    /// A rule that draws on `budget`, where there is one. Where no retry layer beneath counts the requests toward
-    /// the same budget, `counts_requests` must be set.
-    pub fn new(settings: Settings, budget: Option<Arc<Budget>>, counts_requests: bool) -> Self {
+    /// A rule that draws on `budget`, where there is one, and counts every request toward it. A retry layer beneath
+    /// that shares the budget must not count them again: [`Retry::counted_above`](crate::retry::Retry::counted_above).
+    pub fn new(settings: Settings, budget: Option<Arc<Budget>>) -> Self {
         Self {
             settings,
             budget,
-            counts_requests,
             hedged: Counter::default(),
             won: Counter::default(),
             budget_spent: Counter::default(),
@@ -91,7 +89,7 @@ impl Hedge {
 
 impl Hedge {
     fn track(&self) -> Option<Tracked> {
-        self.budget.as_ref().filter(|_| self.counts_requests).map(|budget| budget.track(Instant::now()))
+        self.budget.as_ref().map(|budget| budget.track(Instant::now()))
     }
 }
 

@@ -10,7 +10,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 const DELAY: u64 = 100;
 
 fn hedge(budget: Option<Arc<Budget>>) -> Arc<Hedge> {
-    Arc::new(Hedge::new(Settings { delay: Duration::from_millis(DELAY) }, budget, true))
+    Arc::new(Hedge::new(Settings { delay: Duration::from_millis(DELAY) }, budget))
 }
 
 /// Each call takes the next time and ends well or not.

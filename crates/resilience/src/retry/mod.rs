@@ -34,12 +34,13 @@ pub use policy::{Attempt, Attempts, Replay, RetryPolicy, Verdict};
 pub use service::RetryService;
 pub use settings::Settings;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Tracked};
 use crate::effects::{Counter, Effect, PolicyStatus, as_json};
 use seaworthy_core::duration;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// One retry rule, shared by every call.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub struct Retry {
     settings: Settings,
     within: Option<Duration>,
     budget: Option<Arc<Budget>>,
+    counts_requests: bool,
     counters: Counters,
 }
 
@@ -66,13 +68,24 @@ struct Counters {
 impl Retry {
     /// A rule that draws on `budget`, where there is one.
     pub fn new(settings: Settings, budget: Option<Arc<Budget>>) -> Self {
-        Self { settings, within: None, budget, counters: Counters::default() }
+        Self { settings, within: None, budget, counts_requests: true, counters: Counters::default() }
     }
 
     /// With a total time: a retry that could not start within it is not waited for.
     pub fn within(mut self, total: Option<Duration>) -> Self {
         self.within = total;
         self
+    }
+
+    /// Leaves counting requests toward the budget to a layer above, such as a hedge: what that one sends twice is
+    /// one request.
+    pub fn counted_above(mut self) -> Self {
+        self.counts_requests = false;
+        self
+    }
+
+    fn track(&self, now: Instant) -> Option<Tracked> {
+        self.budget.as_ref().filter(|_| self.counts_requests).map(|budget| budget.track(now))
     }
 
     /// What it is set to.

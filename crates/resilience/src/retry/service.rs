@@ -40,7 +40,7 @@ where
             return RetryFuture::new(self.inner.call(self.policy.once(request)), None, None);
         };
         let now = Instant::now();
-        let tracked = shared.budget.as_ref().map(|budget| budget.track(now));
+        let tracked = shared.track(now);
         if shared.settings.max_attempts <= 1 {
             return RetryFuture::new(self.inner.call(self.policy.once(request)), None, tracked);
         }

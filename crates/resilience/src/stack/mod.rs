@@ -164,16 +164,15 @@ impl Parts {
     fn new(settings: &Settings) -> Self {
         let uses_budget = settings.retry.is_some() || settings.hedge.is_some();
         let budget = settings.budget.filter(|_| uses_budget).map(|budget| Arc::new(Budget::new(budget)));
-        let retry = settings
-            .retry
-            .clone()
-            .map(|retry| Arc::new(Retry::new(retry, budget.clone()).within(settings.total_timeout)));
+        let retry = settings.retry.clone().map(|retry| {
+            let retry = Retry::new(retry, budget.clone()).within(settings.total_timeout);
+            Arc::new(if settings.hedge.is_some() { retry.counted_above() } else { retry })
+        });
         let timeout = |scope| move |after| Arc::new(Timeout::new(scope, after));
         Self {
             shed: settings.shed.clone().map(|shed| Arc::new(Shed::new(shed))),
             total: settings.total_timeout.map(timeout(Scope::Total)),
-            // without a retry layer nobody else counts the requests
-            hedge: settings.hedge.map(|hedge| Arc::new(Hedge::new(hedge, budget.clone(), retry.is_none()))),
+            hedge: settings.hedge.map(|hedge| Arc::new(Hedge::new(hedge, budget.clone()))),
             retry,
             budget,
             attempt: settings.attempt_timeout.map(timeout(Scope::Attempt)),

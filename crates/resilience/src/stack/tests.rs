@@ -176,6 +176,17 @@ async fn endpoints_below_a_balancer_have_their_own_breakers_and_share_the_faults
     assert!(good.call(2).await.is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_hedged_call_counts_as_one_request() {
+    let budget = budget::Settings::Ratio { ratio: 1.0, min_per_second: 0, ttl: Duration::from_secs(10) };
+    let settings = Settings { budget: Some(budget), attempt_timeout: None, ..everything() };
+    let stack = Stack::new(settings, Rules::plain(ErrorsFail));
+    stack.layer().layer(service_fn(timed)).oneshot(6_000).await.unwrap();
+    assert_eq!(effect(&stack.policies(), "hedge", "hedged"), 1);
+    // one came in and the hedge took it out again
+    assert_eq!(stack.budget().unwrap().balance(Instant::now()), 0);
+}
+
 #[test]
 fn settings_are_written_as_people_read_them() {
     let written = serde_json::to_value(everything()).unwrap();
@@ -206,4 +217,26 @@ fn a_calls_future_stays_small() {
     let mut service = stack.layer().layer(service_fn(|n: u64| std::future::ready(Ok::<_, BoxError>(n))));
     let size = std::mem::size_of_val(&service.call(1));
     assert!(size <= 640, "{size} bytes");
+}
+
+#[test]
+fn every_effect_and_setting_is_documented() {
+    let text = include_str!("../../../../docs/resilience.md");
+    let keyed = rate_limit::KeyedLimiter::<String>::new(everything().rate_limit.unwrap(), 10);
+    let outlier = crate::outlier::Outlier::<String>::new(crate::outlier::Settings::default());
+    let mut policies = Stack::new(everything(), Rules::http()).policies();
+    policies.push(Arc::new(keyed));
+    policies.push(Arc::new(outlier));
+    policies.push(Arc::new(crate::fallback::Fallbacks::default()));
+    for policy in policies {
+        let names = policy.effects().into_iter().map(|effect| effect.name.to_owned());
+        let settings = policy.settings().as_object().cloned().unwrap_or_default();
+        // a timeout is documented under its place in the stack's settings
+        let settings = settings.into_iter().map(|(name, _)| name).filter(|name| name != "after");
+        for name in names.chain(settings) {
+            let documented =
+                ["`", ".", "{", " "].iter().any(|before| text.contains(&format!("{before}{name}")));
+            assert!(documented, "{} of {} is not in docs/resilience.md", name, policy.kind());
+        }
+    }
 }
