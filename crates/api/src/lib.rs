@@ -1,1 +1,109 @@
-//! The control API.
+//! The control API: health, metrics, services and their policies, the cache.
+//!
+//! It must never be needed for traffic to flow: it reads the data plane and gives it orders, and the data plane waits
+//! for neither.
+
+mod cache;
+mod health;
+mod metrics;
+mod problem;
+mod services;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use axum::Router;
+use seaworthy_gateway::Gateway;
+use seaworthy_telemetry::metrics::Registry;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use problem::Problem;
+
+/// Where the process stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Not serving yet.
+    Starting = 0,
+    /// Serving.
+    Ready = 1,
+    /// Finishing what is under way; a load balancer should send nothing more.
+    Draining = 2,
+}
+
+/// The phase, shared with whoever changes it.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle(Arc<AtomicU8>);
+
+impl Lifecycle {
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Phase::Starting,
+            1 => Phase::Ready,
+            _ => Phase::Draining,
+        }
+    }
+
+    /// Enters a phase.
+    pub fn enter(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Relaxed);
+    }
+}
+
+/// What the API speaks for.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// The data plane.
+    pub gateway: Arc<Gateway>,
+    /// All metrics.
+    pub metrics: Registry,
+    /// Where the process stands in its life.
+    pub lifecycle: Lifecycle,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Seaworthy control API",
+    description = "Health, metrics, services with their policies, and the response cache of a running Seaworthy.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0")
+))]
+struct Document;
+
+fn documented() -> OpenApiRouter<Control> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::startup))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(services::list))
+        .routes(routes!(services::policies))
+        .routes(routes!(cache::purge))
+}
+
+/// The API as a service.
+pub fn router(control: Control) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document = serde_json::to_value(&document).unwrap_or_default();
+    router
+        .route("/api/v1/openapi.json", axum::routing::get(move || async move { axum::Json(document) }))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .with_state(control)
+}
+
+/// Answers on a listener until it fails.
+pub async fn serve(listener: tokio::net::TcpListener, control: Control) -> std::io::Result<()> {
+    axum::serve(listener, router(control)).await
+}
+
+/// The OpenAPI document, as it is committed.
+pub fn openapi() -> String {
+    let (_, document) = documented().split_for_parts();
+    document.to_pretty_json().unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests;

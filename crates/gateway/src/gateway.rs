@@ -83,6 +83,18 @@ impl Gateway {
         Ok(())
     }
 
+    /// Checks settings without starting anything. Says what they describe.
+    pub fn check(settings: Settings) -> Result<String, Vec<PlanError>> {
+        let plan = Plan::new(settings, &Plan::default())?;
+        let (listeners, services, routes) = (plan.listeners.len(), plan.services.len(), plan.routes.len());
+        Ok(format!("listeners: {listeners}, services: {services}, routes: {routes}"))
+    }
+
+    /// The addresses of the settings in force.
+    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.plan.borrow().listeners.iter().map(|listener| listener.settings.address).collect()
+    }
+
     /// How many cores there are: as many sockets per address can be used.
     pub fn cores(&self) -> usize {
         self.sockets.len()

@@ -44,6 +44,8 @@ pub(crate) struct Limits {
 /// A well-formed request that stands in for one that was refused.
 const SUBSTITUTE: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 
+const SUBSTITUTE_HOST: &str = "refused.invalid";
+
 /// Where in a message the next byte belongs.
 #[derive(Debug)]
 enum Framing {
@@ -113,7 +115,13 @@ impl Shared {
         }
     }
 
-    /// The violation the current (substitute) request stands for.
+    /// The violation this request stands for, if it is a substitute. Earlier pipelined requests are not.
+    pub(crate) fn refused(&self, headers: &http::HeaderMap) -> Option<Violation> {
+        let substitute = headers.get(http::header::HOST).is_some_and(|host| host == SUBSTITUTE_HOST);
+        self.violation.get().filter(|violation| substitute && !violation.is_mid_body())
+    }
+
+    /// The violation found on this connection.
     pub(crate) fn violation(&self) -> Option<Violation> {
         self.violation.get()
     }
@@ -265,14 +273,14 @@ impl<S> Guard<S> {
 
     /// Follows the framing through `bytes`, which the reader is about to get. Returns how many of them it may have;
     /// the rest was moved to `held` (an incomplete head), to `ready` (a substitute) or dropped (after a refusal).
-    fn inspect(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn inspect(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             match &mut self.framing {
                 Framing::Idle | Framing::Head => match self.inspect_head(rest) {
                     Some(used) => at += used,
-                    None => return Ok(at),
+                    None => return at,
                 },
                 Framing::Body(left) => {
                     let used = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
@@ -291,18 +299,18 @@ impl<S> Guard<S> {
                     Err(violation) => {
                         self.shared.violation.set(Some(violation));
                         self.framing = Framing::Refused;
-                        return Err(io::Error::new(io::ErrorKind::InvalidData, violation));
+                        return at;
                     }
                 },
                 Framing::Switching => {
                     self.held.extend_from_slice(rest);
-                    return Ok(at);
+                    return at;
                 }
-                Framing::Opaque => return Ok(bytes.len()),
-                Framing::Refused => return Ok(at),
+                Framing::Opaque => return bytes.len(),
+                Framing::Refused => return at,
             }
         }
-        Ok(at)
+        at
     }
 
     /// A head begins (or goes on) at `rest`. `Some(used)`: complete, hand over that many. `None`: held or refused.
@@ -360,22 +368,29 @@ impl<S> Guard<S> {
     }
 
     /// An incomplete head was held back and more has come: look at the whole again.
-    fn inspect_held(&mut self, fresh: &[u8]) -> io::Result<()> {
+    fn inspect_held(&mut self, fresh: &[u8]) {
         let ends_no_line = !fresh.is_empty() && memchr::memchr2(b'\n', b'\r', fresh).is_none();
         if ends_no_line && self.held.len() + fresh.len() <= self.shared.limits.head_bytes {
             // a head that trickles in is looked at once a line, not once a byte
             self.held.extend_from_slice(fresh);
-            return Ok(());
+            return;
         }
         let mut whole = std::mem::take(&mut self.held);
         whole.extend_from_slice(fresh);
-        let passed = self.inspect(&whole)?;
+        let passed = self.inspect(&whole);
         // a refusal has put its substitute into `ready`; what was inspected before it comes first
         let substitute = std::mem::take(&mut self.ready);
         whole.truncate(passed);
         self.ready = whole;
         self.ready.extend_from_slice(&substitute);
-        Ok(())
+    }
+
+    /// What reading comes to after a refusal: an error inside a body, the end of the stream between messages.
+    fn refused(&self) -> io::Result<()> {
+        match self.shared.violation.get() {
+            Some(violation) if violation.is_mid_body() => Err(io::Error::new(io::ErrorKind::InvalidData, violation)),
+            _ => Ok(()),
+        }
     }
 
     /// The silence of a body counts from when we began to wait for more of it.
@@ -412,26 +427,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         if matches!(this.framing, Framing::Opaque) {
             return Pin::new(&mut this.stream).poll_read(cx, buf);
         }
-        if matches!(this.framing, Framing::Refused) {
-            // the substitute was read; an error ends a body, an end of stream ends the connection
-            return Poll::Ready(match this.shared.violation.get() {
-                Some(violation) if violation.is_mid_body() => {
-                    Err(io::Error::new(io::ErrorKind::InvalidData, violation))
-                }
-                _ => Ok(()),
-            });
-        }
         if this.switching_blocks_read(cx) {
             return Poll::Pending;
         }
         if matches!(this.framing, Framing::Idle) && !this.held.is_empty() {
             // bytes that arrived while a switch was undecided
-            this.inspect_held(&[])?;
+            this.inspect_held(&[]);
             if this.drain_ready(buf) {
                 return Poll::Ready(Ok(()));
             }
         }
         loop {
+            if matches!(this.framing, Framing::Refused) {
+                return Poll::Ready(this.refused());
+            }
             let before = buf.filled().len();
             match Pin::new(&mut this.stream).poll_read(cx, buf) {
                 Poll::Pending => {
@@ -447,10 +456,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             }
             this.shared.awaiting.set(false);
             if this.held.is_empty() {
-                let passed = this.inspect(&buf.filled()[before..])?;
+                let passed = this.inspect(&buf.filled()[before..]);
                 buf.set_filled(before + passed);
             } else {
-                this.inspect_held(&buf.filled()[before..])?;
+                this.inspect_held(&buf.filled()[before..]);
                 buf.set_filled(before);
             }
             if buf.filled().len() > before || this.drain_ready(buf) {

@@ -116,7 +116,7 @@ async fn phases(
     exchange: &mut Box<Exchange>,
     mut request: http::Request<Incoming>,
 ) -> Result<http::Response<ResponseBody>, Error> {
-    if let Some(violation) = exchange.info.guard.as_ref().and_then(|guard| guard.violation()) {
+    if let Some(violation) = exchange.info.guard.as_ref().and_then(|guard| guard.refused(request.headers())) {
         return Err(Error::Malformed(violation));
     }
     if let Some(answer) = route::find(exchange, &mut request)? {

@@ -1,1 +1,81 @@
-fn main() {}
+//! Seaworthy: production hardening you can prove. The command line, the configuration and the wiring; the only place
+//! that reads the environment and opens sockets.
+
+mod check;
+mod config;
+mod takeover;
+mod up;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Stands in front of any HTTP service and makes it ready for production.
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway in front of your services
+    Up(up::Options),
+    /// Check a configuration and report everything that is wrong with it
+    Check(check::Options),
+    /// Print what a configuration may hold
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// A service that fails on purpose; the demo runs it
+    #[command(hide = true)]
+    Fragile(seaworthy_fragile::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the JSON schema of seaworthy.toml, for editors
+    Schema,
+    /// Print the reference of all settings, in Markdown
+    Reference,
+    /// Print the OpenAPI document of the control API
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Up(options) => up::run(options).map_err(|error| error.to_string()),
+        Command::Check(options) => return check::run(&options),
+        Command::Config(ConfigCommand::Schema) => print(&format!("{:#}\n", config::schema())),
+        Command::Config(ConfigCommand::Reference) => print(&config::reference::markdown()),
+        Command::Config(ConfigCommand::Openapi) => print(&seaworthy_api::openapi()),
+        Command::Fragile(options) => match seaworthy_fragile::run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error.to_string()),
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // a reader that has seen enough (`| head`) is no error
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// The environment, read here and nowhere else.
+fn environment() -> config::Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("SEAWORTHY_"))
+        .collect()
+}

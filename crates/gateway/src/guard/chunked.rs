@@ -87,7 +87,7 @@ impl Chunked {
                 Part::Size
             }
             (Part::TrailerStart, b'\r') => Part::LastLf,
-            (Part::TrailerStart, b' ' | b'\t') => return Err(Violation::FoldedHeader),
+            (Part::TrailerStart, b' ' | b'\t') => return Err(Violation::Chunk),
             (Part::TrailerStart, _) => {
                 self.side(byte)?;
                 Part::Trailer

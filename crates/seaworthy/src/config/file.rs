@@ -1,0 +1,532 @@
+//! Every setting there is. The comments here are the reference's text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::setting::{At, Policy, Size};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+settings! {
+    /// The whole file.
+    struct File {
+        /// The data plane as a whole.
+        gateway: Gateway = Gateway::default(),
+        /// Where client connections come from. Without any: `0.0.0.0:8080`, clear text.
+        listener: Vec<Listener> = Vec::new(),
+        /// The control listener: health, metrics, API.
+        control: Control = Control::default(),
+        /// Logs and traces.
+        telemetry: Telemetry = Telemetry::default(),
+        /// The services behind the gateway, by name.
+        service: BTreeMap<String, Service> = BTreeMap::new(),
+        /// Which request goes where. Without any, and with one service: everything goes to it.
+        route: Vec<Route> = Vec::new(),
+    }
+
+    /// The data plane as a whole.
+    struct Gateway {
+        /// Cores to use, each with its own event loop. Without it: all.
+        threads: Option<usize> = None,
+        /// How long requests under way are waited for when stopping.
+        drain_timeout: Duration = secs(30),
+        /// How long an idle connection is kept open while stopping, for a last request.
+        drain_idle: Duration = secs(2),
+        /// Most bytes of cached responses, over all routes.
+        cache_size: Size = Size(64 << 20),
+        /// What the link in an error answer starts with. Without it: pages that the gateway serves itself.
+        error_docs: Option<String> = None,
+        /// Unix socket by which a successor takes the listening sockets over. Without it: no take-over.
+        takeover: Option<String> = None,
+    }
+
+    /// One listening address.
+    struct Listener {
+        /// Address and port.
+        address: At<String> = At { value: "0.0.0.0:8080".to_owned(), span: 0..0 },
+        /// TLS. Without it: clear text, HTTP/1.1 and HTTP/2 by prior knowledge.
+        tls: Option<ServerTls> = None,
+        /// Whether HTTP/2 is offered.
+        http2: bool = true,
+        /// Networks whose `Forwarded` and `X-Forwarded-*` headers are believed.
+        trusted_proxies: Vec<At<String>> = Vec::new(),
+        /// Limits on what a client may cost.
+        limits: Limits = Limits::default(),
+    }
+
+    /// Limits on what a client may cost.
+    struct Limits {
+        /// Most connections at once.
+        connections: usize = 20_000,
+        /// From the first byte of a request head to its last.
+        header_timeout: Duration = secs(10),
+        /// Longest silence inside a request body.
+        body_timeout: Duration = secs(30),
+        /// Longest time a client may leave bytes of an answer unread.
+        write_timeout: Duration = secs(30),
+        /// Longest idle time of a connection between two requests.
+        idle_timeout: Duration = secs(75),
+        /// Longest TLS handshake.
+        handshake_timeout: Duration = secs(10),
+        /// Longest request head.
+        head_bytes: Size = Size(16 << 10),
+        /// Most header lines.
+        headers: usize = 100,
+        /// Most concurrent streams of an HTTP/2 connection.
+        streams: u32 = 100,
+    }
+
+    /// TLS towards clients. Certificates are read anew on every reload.
+    struct ServerTls {
+        /// Certificates; the one whose names cover the server name asked for is shown, else the first.
+        certificates: Vec<Certificate> = Vec::new(),
+        /// Whether clients must show a certificate.
+        client_auth: ClientAuth = ClientAuth::None,
+        /// PEM file of the authorities that client certificates must come from.
+        client_ca: Option<String> = None,
+        /// Oldest TLS version.
+        min_version: TlsVersion = TlsVersion::Tls12,
+    }
+
+    /// A certificate and its key.
+    struct Certificate {
+        /// PEM file with the chain, leaf first.
+        chain: At<String> = At { value: String::new(), span: 0..0 },
+        /// PEM file with the private key.
+        key: At<String> = At { value: String::new(), span: 0..0 },
+    }
+
+    /// The control listener.
+    struct Control {
+        /// Address and port. Anyone who reaches it can read states and purge the cache: keep it local.
+        listen: At<String> = At { value: "127.0.0.1:7700".to_owned(), span: 0..0 },
+    }
+
+    /// Logs and traces.
+    struct Telemetry {
+        /// How logs are written.
+        logs: LogFormat = LogFormat::Human,
+        /// Which log lines are written, in the syntax of tracing's `EnvFilter`.
+        filter: String = "info".to_owned(),
+        /// The access log. `false`: none.
+        access: Policy<Access> = Policy::Inherit,
+        /// OpenTelemetry traces over OTLP. Without it: none; trace headers pass through.
+        traces: Option<Traces> = None,
+    }
+
+    /// One line per finished request, on standard output.
+    struct Access {
+        /// The share of requests, 0 to 1, written though they neither failed (5xx) nor were slow.
+        sample: f64 = 0.01,
+        /// Requests that took longer are always written.
+        slow: Duration = secs(1),
+        /// Query parameters whose values are never shown, besides the usual ones.
+        redact_query: Vec<String> = Vec::new(),
+    }
+
+    /// OpenTelemetry traces over OTLP/HTTP.
+    struct Traces {
+        /// The receiver's full address.
+        endpoint: String = "http://127.0.0.1:4318/v1/traces".to_owned(),
+        /// The share of new traces, 0 to 1, that are recorded.
+        sample: f64 = 0.01,
+        /// Whether an incoming trace's own decision holds.
+        parent_based: bool = true,
+        /// `service.name` of what is sent.
+        service_name: String = "seaworthy".to_owned(),
+    }
+
+    /// A service behind the gateway. Policies not mentioned are as the preset has them; `false` switches one off.
+    struct Service {
+        /// Where it answers: URLs without a path. Requests are balanced over them.
+        upstreams: Vec<At<String>> = Vec::new(),
+        /// What policies start from.
+        preset: Preset = Preset::Http,
+        /// Which HTTP it speaks.
+        protocol: Protocol = Protocol::Auto,
+        /// TLS towards `https` upstreams.
+        tls: Option<UpstreamTls> = None,
+        /// Longest time for a connection, TLS included.
+        connect_timeout: Duration = secs(2),
+        /// Most connections to one upstream.
+        connections: usize = 1_024,
+        /// How long an unused connection is kept.
+        idle_timeout: Duration = secs(60),
+        /// Most unused connections kept, per upstream and core.
+        idle_connections: usize = 64,
+        /// Longest silence inside an answer's body.
+        response_silence: Duration = secs(60),
+        /// Whether the client's `Host` is passed on, instead of the upstream's own name.
+        preserve_host: bool = true,
+        /// Which forwarding headers are written.
+        forwarding: Forwarding = Forwarding::XForwarded,
+        /// Active health checks. Without it: none.
+        health: Option<Health> = None,
+        /// Ejection of upstreams that fail real requests. On where there are several.
+        outlier: Policy<Outlier> = Policy::Inherit,
+        /// Time limits.
+        timeout: Policy<Timeout> = Policy::Inherit,
+        /// Retries of requests that may be repeated.
+        retry: Policy<Retry> = Policy::Inherit,
+        /// What retries and hedges may add to the traffic.
+        budget: Policy<Budget> = Policy::Inherit,
+        /// A second request where the first is late.
+        hedge: Policy<Hedge> = Policy::Inherit,
+        /// Circuit breaker, one per upstream.
+        breaker: Policy<Breaker> = Policy::Inherit,
+        /// Bulkhead: requests at once, per upstream.
+        bulkhead: Policy<Bulkhead> = Policy::Inherit,
+        /// Rate of requests, per upstream.
+        rate_limit: Policy<Rate> = Policy::Inherit,
+        /// Adaptive concurrency: load that cannot be served in time is refused.
+        shed: Policy<Shed> = Policy::Inherit,
+        /// Whether faults may be injected by trials.
+        fault: Policy<Fault> = Policy::Inherit,
+    }
+
+    /// TLS towards an upstream.
+    struct UpstreamTls {
+        /// PEM file of authorities. Without it: the system's.
+        ca: Option<String> = None,
+        /// The name expected in the certificate. Without it: the host of the URL.
+        server_name: Option<String> = None,
+        /// A client certificate to show.
+        identity: Option<Certificate> = None,
+    }
+
+    /// Active health checks.
+    struct Health {
+        /// Path that must answer 2xx. Without it: a TCP connection is enough.
+        path: Option<String> = None,
+        /// Time between two checks.
+        interval: Duration = secs(10),
+        /// Longest time for one check.
+        timeout: Duration = secs(2),
+        /// Failures in a row that take an upstream out.
+        unhealthy_after: u32 = 3,
+        /// Successes in a row that bring it back.
+        healthy_after: u32 = 1,
+    }
+
+    /// Ejection of upstreams that fail real requests.
+    struct Outlier {
+        /// Failed answers in a row.
+        consecutive: u32 = 5,
+        /// First ejection; the n-th in a row is n times as long.
+        base: Duration = secs(30),
+        /// Longest ejection.
+        max: Duration = secs(300),
+        /// Most upstreams ejected at once, in percent. One always may be, the last never.
+        max_percent: f64 = 10.0,
+    }
+
+    /// Time limits, up to the head of the answer.
+    struct Timeout {
+        /// Over all attempts and the waiting between them.
+        total: Option<Duration> = None,
+        /// For one attempt. The last one may use what is left of the total.
+        attempt: Option<Duration> = None,
+    }
+
+    /// Retries: idempotent methods, or any with an `Idempotency-Key`; bodies up to 64 KiB; after 408, 429, 5xx or no answer.
+    struct Retry {
+        /// Attempts in all, the first included.
+        attempts: Option<u32> = None,
+        /// First wait.
+        base: Option<Duration> = None,
+        /// Growth of the wait.
+        multiplier: Option<f64> = None,
+        /// Longest wait.
+        max: Option<Duration> = None,
+        /// How waits are spread.
+        jitter: Option<Jitter> = None,
+        /// Longest `Retry-After` that is waited for.
+        longest_retry_after: Option<Duration> = None,
+    }
+
+    /// What retries and hedges may add. Linkerd's model is a share of recent requests plus a minimum per second;
+    /// Envoy's a share of requests under way plus a minimum.
+    struct Budget {
+        /// Which model.
+        model: BudgetModel = BudgetModel::Ratio,
+        /// The share, 0 to 1.
+        ratio: f64 = 0.2,
+        /// Model `ratio`: extra requests per second allowed however little traffic there is.
+        min_per_second: u32 = 10,
+        /// Model `ratio`: how long a request counts.
+        ttl: Duration = secs(10),
+        /// Model `active`: extra requests under way allowed however little traffic there is.
+        min_concurrent: u32 = 3,
+    }
+
+    /// A second request where the first is late; the first answer wins.
+    struct Hedge {
+        /// How late.
+        delay: Duration = millis(500),
+    }
+
+    /// Circuit breaker.
+    struct Breaker {
+        /// Failures in a row that open it. 0: not by a run.
+        consecutive_failures: Option<u32> = None,
+        /// Share of failures in the window that opens it.
+        failure_ratio: Option<f64> = None,
+        /// Share of slow calls in the window that opens it.
+        slow_ratio: Option<f64> = None,
+        /// What is slow.
+        slow: Option<Duration> = None,
+        /// Requests in the window below which a share says nothing.
+        min_requests: u64 = 20,
+        /// The window of both shares.
+        window: Duration = secs(10),
+        /// How long it stays open at first.
+        open_for: Option<Duration> = None,
+        /// Longest time it stays open.
+        open_max: Option<Duration> = None,
+        /// Probes at once while half open.
+        probes: Option<u32> = None,
+        /// Probes that must succeed to close it.
+        successes: Option<u32> = None,
+    }
+
+    /// Requests at once.
+    struct Bulkhead {
+        /// Places.
+        concurrent: usize = 1_024,
+        /// Places to wait in.
+        queued: usize = 128,
+        /// Longest wait.
+        wait: Duration = secs(1),
+    }
+
+    /// Requests per time.
+    struct Rate {
+        /// Requests …
+        requests: u32 = 1_000,
+        /// … in this time.
+        per: Duration = secs(1),
+        /// Requests at once after a quiet time. Without it: the same number.
+        burst: Option<u32> = None,
+    }
+
+    /// Adaptive concurrency.
+    struct Shed {
+        /// Concurrency at the start.
+        initial: usize = 64,
+        /// Least concurrency.
+        min: usize = 8,
+        /// Most concurrency.
+        max: usize = 2_048,
+    }
+
+    /// Whether faults may be injected.
+    struct Fault {
+        /// Longest lease.
+        longest_lease: Duration = secs(3_600),
+        /// Most faults at once.
+        max_faults: usize = 32,
+    }
+
+    /// A rule that says which requests go where.
+    struct Route {
+        /// Path template: literal segments, `{name}` for one, `{*rest}` for the rest.
+        path: At<String> = At { value: "/{*path}".to_owned(), span: 0..0 },
+        /// Hosts: `shop.example` or `*.shop.example`. Without any: all.
+        hosts: Vec<String> = Vec::new(),
+        /// Methods. Without any: all.
+        methods: Vec<At<String>> = Vec::new(),
+        /// Headers that must have these values.
+        headers: BTreeMap<String, At<String>> = BTreeMap::new(),
+        /// The service it leads to.
+        service: Option<At<String>> = None,
+        /// Several services with weights, instead of `service`.
+        split: Vec<Split> = Vec::new(),
+        /// The path sent upstream, with the template's parameters: `/v2/{rest}`.
+        rewrite: Option<At<String>> = None,
+        /// Longest request body.
+        body_bytes: Size = Size(10 << 20),
+        /// Rate limits by caller; all must agree.
+        rate_limit: Vec<RouteRate> = Vec::new(),
+        /// Response cache by the rules of RFC 9111. Without it: none.
+        cache: Option<Cache> = None,
+        /// Cross-origin rules. Without it: the service's own business.
+        cors: Option<Cors> = None,
+        /// Security headers. `false`: none.
+        security_headers: Policy<SecurityHeaders> = Policy::Inherit,
+        /// What answers when the service cannot.
+        fallback: Option<Fallback> = None,
+    }
+
+    /// One part of a split.
+    struct Split {
+        /// The service.
+        service: At<String> = At { value: String::new(), span: 0..0 },
+        /// Its share, relative to the others.
+        weight: u32 = 1,
+    }
+
+    /// A rate limit by caller. Answers carry `RateLimit` headers; refused requests get 429 with `Retry-After`.
+    struct RouteRate {
+        /// What is counted by: `client`, `route`, `header:NAME` or `tenant:NAME`.
+        key: At<String> = At { value: "client".to_owned(), span: 0..0 },
+        /// Requests …
+        requests: u32 = 100,
+        /// … in this time.
+        per: Duration = secs(60),
+        /// Requests at once after a quiet time. Without it: the same number.
+        burst: Option<u32> = None,
+        /// Most callers remembered at once.
+        keys: usize = 100_000,
+    }
+
+    /// Response cache.
+    struct Cache {
+        /// Longest response body stored.
+        object_size: Size = Size(1 << 20),
+        /// Freshness of responses that say nothing about it.
+        default_ttl: Duration = secs(0),
+        /// How long a stale response may be served while it is fetched anew, where the response does not say.
+        stale_while_revalidate: Duration = secs(0),
+        /// How long a stale response may be served when the service fails, where the response does not say.
+        stale_if_error: Duration = secs(300),
+    }
+
+    /// Cross-origin rules.
+    struct Cors {
+        /// Origins: `https://app.example`, or `*` alone.
+        origins: Vec<At<String>> = Vec::new(),
+        /// Methods allowed in a preflight.
+        methods: Vec<At<String>> = ["GET", "HEAD", "POST"].map(|m| At { value: m.to_owned(), span: 0..0 }).to_vec(),
+        /// Request headers allowed. Without any: those asked for.
+        headers: Vec<At<String>> = Vec::new(),
+        /// Response headers a script may read.
+        expose: Vec<At<String>> = Vec::new(),
+        /// Whether cookies may be sent. Not together with `*`.
+        credentials: bool = false,
+        /// How long a preflight is remembered.
+        max_age: Duration = secs(600),
+    }
+
+    /// Headers set on answers unless the service set them itself. An empty text leaves one out.
+    struct SecurityHeaders {
+        /// `X-Content-Type-Options`.
+        content_type_options: String = "nosniff".to_owned(),
+        /// `X-Frame-Options`.
+        frame_options: String = "SAMEORIGIN".to_owned(),
+        /// `Referrer-Policy`.
+        referrer_policy: String = "strict-origin-when-cross-origin".to_owned(),
+        /// `Strict-Transport-Security`, sent only to clients that came by TLS.
+        hsts: String = "max-age=31536000".to_owned(),
+        /// `Content-Security-Policy`. Depends on the application, hence empty.
+        content_security_policy: String = String::new(),
+        /// `Permissions-Policy`.
+        permissions_policy: String = String::new(),
+    }
+
+    /// What answers when the service cannot: another service (for requests without a body), or a fixed answer. A
+    /// stale copy from the cache goes first.
+    struct Fallback {
+        /// Another service.
+        service: Option<At<String>> = None,
+        /// A fixed answer's status.
+        status: u16 = 503,
+        /// A fixed answer's `Content-Type`.
+        content_type: String = "text/plain; charset=utf-8".to_owned(),
+        /// A fixed answer's body.
+        body: Option<String> = None,
+    }
+}
+
+choices! {
+    /// Whether clients must show a certificate.
+    enum ClientAuth {
+        /// They are not asked.
+        None = "none",
+        /// They may; the upstream is told by `X-Client-Verify`.
+        Optional = "optional",
+        /// They must.
+        Required = "required",
+    }
+
+    /// A TLS version.
+    enum TlsVersion {
+        /// 1.2 or newer.
+        Tls12 = "1.2",
+        /// 1.3.
+        Tls13 = "1.3",
+    }
+
+    /// How logs are written.
+    enum LogFormat {
+        /// For people.
+        Human = "human",
+        /// For machines.
+        Json = "json",
+    }
+
+    /// What a service's policies start from.
+    enum Preset {
+        /// For an HTTP service nothing is known about: 30 s in all, 10 s an attempt, 3 attempts.
+        Http = "http",
+        /// 5 s, 3 attempts.
+        Default = "default",
+        /// 30 s, 3 attempts.
+        Database = "database",
+        /// 60 s, 5 attempts.
+        Api = "api",
+        /// 5 s, 2 attempts.
+        Cache = "cache",
+        /// 10 s, 3 attempts.
+        File = "file",
+        /// 300 s, 2 attempts.
+        Ml = "ml",
+        /// No policy but those written here.
+        None = "none",
+    }
+
+    /// Which HTTP a service speaks.
+    enum Protocol {
+        /// HTTP/1.1 in clear text; by ALPN over TLS.
+        Auto = "auto",
+        /// HTTP/1.1.
+        Http1 = "http1",
+        /// HTTP/2 (gRPC), by prior knowledge in clear text.
+        Http2 = "http2",
+    }
+
+    /// Which forwarding headers are written.
+    enum Forwarding {
+        /// `X-Forwarded-For`, `-Proto`, `-Host`.
+        XForwarded = "x-forwarded",
+        /// `Forwarded` (RFC 7239).
+        Rfc7239 = "rfc7239",
+        /// Both.
+        Both = "both",
+        /// Neither.
+        Off = "off",
+    }
+
+    /// How waits are spread.
+    enum Jitter {
+        /// Not.
+        None = "none",
+        /// Between zero and the wait.
+        Full = "full",
+        /// Between the base and three times the wait before.
+        Decorrelated = "decorrelated",
+    }
+
+    /// A budget's model.
+    enum BudgetModel {
+        /// Share of recent requests.
+        Ratio = "ratio",
+        /// Share of requests under way.
+        Active = "active",
+    }
+}

@@ -1,0 +1,181 @@
+//! `seaworthy up`: from a configuration to a running gateway, through reloads and take-overs to its end.
+
+mod reload;
+mod sockets;
+mod telemetry;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_api::{Control, Lifecycle, Phase};
+use seaworthy_gateway::{Gateway, Options as GatewayOptions, StartError};
+use seaworthy_telemetry::metrics::Registry;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{self, Compiled};
+use crate::takeover::{self, Heir};
+use reload::Reloads;
+pub(crate) use sockets::Sockets;
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Stand in front of this service, with no configuration file
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    upstream: Option<String>,
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "seaworthy.toml")]
+    config: PathBuf,
+    /// Listen here instead of 0.0.0.0:8080; only with --upstream
+    #[arg(long, value_name = "ADDRESS", requires = "upstream")]
+    listen: Option<String>,
+    /// Put the control listener here instead of 127.0.0.1:7700; only with --upstream
+    #[arg(long, value_name = "ADDRESS", requires = "upstream")]
+    control: Option<String>,
+}
+
+/// Why it did not run, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The configuration.
+    #[error("the configuration cannot be used\n{0}")]
+    Config(#[from] config::Error),
+    /// The logs.
+    #[error("{0}")]
+    Logs(#[from] seaworthy_telemetry::logs::Error),
+    /// The traces.
+    #[error("{0}")]
+    Traces(#[from] seaworthy_telemetry::traces::Error),
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The data plane.
+    #[error("{0}")]
+    Start(#[from] StartError),
+    /// Taking over from a predecessor.
+    #[error("{0}")]
+    Takeover(#[from] takeover::Error),
+    /// The control runtime.
+    #[error("the control runtime failed: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+impl Options {
+    /// The configuration these options lead to. Called again at every reload.
+    fn load(&self) -> Result<Compiled, config::Error> {
+        let environment = crate::environment();
+        match &self.upstream {
+            None => config::load(&self.config, &environment),
+            Some(url) => {
+                let text = config::text_for_upstream(url, self.listen.as_deref(), self.control.as_deref());
+                config::parse(&text, "command line", std::path::Path::new(""), &environment)
+                    .map_err(config::Error::Problems)
+            }
+        }
+    }
+}
+
+/// Runs until told to stop.
+pub(crate) fn run(options: Options) -> Result<(), Error> {
+    let compiled = options.load()?;
+    seaworthy_telemetry::logs::init(compiled.logs.0, &compiled.logs.1)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::Runtime)?.block_on(main(options, compiled))
+}
+
+async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
+    let metrics = Registry::new();
+    metrics.collect_process();
+    let (access, tracer) = telemetry::start(&compiled, &metrics)?;
+    let mut heir = Heir::of(compiled.takeover.as_deref())?;
+    let threads = compiled.threads;
+    let gateway_options = GatewayOptions {
+        threads,
+        cache_bytes: compiled.cache_bytes,
+        metrics: metrics.clone(),
+        access: access.clone(),
+        tracer: tracer.clone(),
+    };
+    let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
+    let gateway = Arc::new(Gateway::start(compiled.gateway.clone(), gateway_options)?);
+    let mut sockets = Sockets::new(threads);
+    gateway.listen(sockets.open(&addresses, &mut heir)?);
+    let control_socket = sockets.open_control(compiled.control, &mut heir)?;
+    let lifecycle = Lifecycle::default();
+    let control = Control { gateway: Arc::clone(&gateway), metrics: metrics.clone(), lifecycle: lifecycle.clone() };
+    let served = tokio::spawn(serve_control(control_socket, control));
+    lifecycle.enter(Phase::Ready);
+    for address in &addresses {
+        tracing::info!(%address, threads, "listening");
+    }
+    tracing::info!(address = %compiled.control, "control listener: /healthz/ready, /metrics, /api/v1");
+    heir.announce_ready()?;
+    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets);
+    let why = live(&mut reloads, compiled.takeover.as_deref()).await?;
+    tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
+    lifecycle.enter(Phase::Draining);
+    let draining = Arc::clone(&gateway);
+    let drained = tokio::task::spawn_blocking(move || draining.drain());
+    finish(drained).await;
+    served.abort();
+    let patience = Duration::from_secs(2);
+    let flushed = tokio::task::spawn_blocking(move || {
+        if let Some(access) = access {
+            access.flush(patience);
+        }
+        if let Err(error) = tracer.shutdown(patience) {
+            tracing::warn!(%error, "traces were lost at the end");
+        }
+    });
+    let _ = flushed.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for the drain; a second signal ends the wait.
+async fn finish(drained: tokio::task::JoinHandle<()>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        let _ = drained.await;
+        return;
+    };
+    tokio::select! {
+        _ = drained => {}
+        _ = terminate.recv() => tracing::warn!("second signal: open connections are cut"),
+        _ = interrupt.recv() => tracing::warn!("second signal: open connections are cut"),
+    }
+}
+
+async fn serve_control(socket: std::net::TcpListener, control: Control) -> io::Result<()> {
+    seaworthy_api::serve(tokio::net::TcpListener::from_std(socket)?, control).await
+}
+
+/// Serves until a reason to stop comes. Reloads happen in between.
+async fn live(reloads: &mut Reloads, takeover: Option<&std::path::Path>) -> Result<&'static str, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
+    let mut successor = takeover::Estate::offer(takeover)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = hangup.recv() => reloads.reload("SIGHUP"),
+            () = reloads.file_changed() => reloads.reload("file change"),
+            asked = successor.asked() => match asked {
+                Ok(ask) => match takeover::hand_over(ask, reloads.sockets()).await {
+                    Ok(()) => return Ok("a successor took over"),
+                    Err(error) => tracing::warn!(%error, "a successor failed to take over; going on"),
+                },
+                Err(error) => tracing::warn!(%error, "take-over socket failed"),
+            },
+        }
+    }
+}

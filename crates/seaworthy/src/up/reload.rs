@@ -1,0 +1,145 @@
+//! New configurations while running: all or nothing, and loudly.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher as _};
+use seaworthy_gateway::Gateway;
+use tokio::sync::mpsc;
+
+use super::Options;
+use super::sockets::Sockets;
+use crate::config::Compiled;
+use crate::takeover::Heir;
+
+/// Editors write a file in several steps: a reload waits until it has been quiet for this long.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Watches the configuration and applies it.
+pub(crate) struct Reloads {
+    options: Options,
+    gateway: Arc<Gateway>,
+    sockets: Sockets,
+    changes: mpsc::Receiver<()>,
+    /// What is watched, by folder: an editor may replace a file rather than write it.
+    watcher: Option<notify::RecommendedWatcher>,
+    fixed: Fixed,
+}
+
+/// Settings that are read once, at the start.
+#[derive(Debug, PartialEq)]
+struct Fixed {
+    threads: usize,
+    cache_bytes: u64,
+    control: std::net::SocketAddr,
+    takeover: Option<PathBuf>,
+    telemetry: String,
+}
+
+impl Fixed {
+    fn of(compiled: &Compiled) -> Self {
+        Self {
+            threads: compiled.threads,
+            cache_bytes: compiled.cache_bytes,
+            control: compiled.control,
+            takeover: compiled.takeover.clone(),
+            telemetry: format!("{:?} {:?} {:?}", compiled.logs, compiled.access, compiled.traces),
+        }
+    }
+}
+
+impl Reloads {
+    pub(super) fn new(options: Options, compiled: &Compiled, gateway: Arc<Gateway>, sockets: Sockets) -> Self {
+        let (sender, changes) = mpsc::channel(1);
+        let files = watched(&options, compiled);
+        let known = files.clone();
+        let notice = move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            let ours = event.paths.iter().any(|path| known.iter().any(|file| file.file_name() == path.file_name()));
+            if ours && !event.kind.is_access() {
+                // full means that a reload is due already
+                let _ = sender.try_send(());
+            }
+        };
+        let mut watcher = notify::recommended_watcher(notice)
+            .inspect_err(|error| tracing::warn!(%error, "cannot watch files; reload by SIGHUP"))
+            .ok();
+        if let Some(watcher) = &mut watcher {
+            for folder in folders(&files) {
+                if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                    tracing::warn!(folder = %folder.display(), %error, "cannot watch this folder; reload by SIGHUP");
+                }
+            }
+        }
+        Self { options, gateway, sockets, changes, watcher, fixed: Fixed::of(compiled) }
+    }
+
+    /// Resolves once files have changed and been quiet for a moment.
+    pub(super) async fn file_changed(&mut self) {
+        if self.watcher.is_none() || self.changes.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|change| change.is_some()) {}
+    }
+
+    /// Reads the configuration anew and applies it, or says why not and changes nothing.
+    pub(super) fn reload(&mut self, why: &str) {
+        let compiled = match self.options.load() {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                tracing::error!(why, "the new configuration was refused; the old one stays\n{error}");
+                return;
+            }
+        };
+        if Fixed::of(&compiled) != self.fixed {
+            tracing::warn!(
+                "threads, cache_size, control, takeover and telemetry take effect at the next start, not on reload"
+            );
+        }
+        let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
+        let opened = match self.sockets.open(&addresses, &mut Heir::none()) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(why, %error, "the new configuration was refused; the old one stays");
+                return;
+            }
+        };
+        match self.gateway.apply(compiled.gateway) {
+            Ok(()) => {
+                self.gateway.listen(opened);
+                self.sockets.keep(&addresses);
+                tracing::info!(why, "a new configuration is in force");
+            }
+            Err(errors) => {
+                drop(opened);
+                self.sockets.keep(&self.gateway.addresses());
+                let problems = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                tracing::error!(why, "the new configuration was refused; the old one stays\n{problems}");
+            }
+        }
+    }
+
+    pub(super) fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+}
+
+fn watched(options: &Options, compiled: &Compiled) -> Vec<PathBuf> {
+    let mut files = compiled.files.clone();
+    if options.upstream.is_none() {
+        files.push(options.config.clone());
+    }
+    files
+}
+
+fn folders(files: &[PathBuf]) -> Vec<PathBuf> {
+    let folder = |file: &PathBuf| match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut folders: Vec<_> = files.iter().map(folder).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
