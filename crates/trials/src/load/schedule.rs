@@ -49,6 +49,8 @@ pub(super) async fn wait_until(due: Instant, spin: bool) {
         tokio::time::sleep_until(due - COARSE).await;
     }
     while Instant::now() < due {
+        // whoever shares the core goes first
+        std::thread::yield_now();
         tokio::task::yield_now().await;
     }
 }
