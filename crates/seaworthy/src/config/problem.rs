@@ -56,10 +56,6 @@ impl Problems {
         all.sort_by_key(|problem| (problem.line, problem.column));
         all
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.found.len()
-    }
 }
 
 impl fmt::Display for Problems {

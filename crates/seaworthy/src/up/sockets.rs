@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 
-use seaworthy_gateway::Socket;
+use seaworthy_gateway::Socket as CoreSocket;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Error;
 use crate::takeover::Heir;
@@ -25,20 +26,24 @@ impl Sockets {
     }
 
     /// Opens (or inherits) sockets for addresses that have none yet.
-    pub(super) fn open(&mut self, addresses: &[SocketAddr], heir: &mut Heir) -> Result<Vec<Socket>, Error> {
+    pub(super) fn open(&mut self, addresses: &[SocketAddr], heir: &mut Heir) -> Result<Vec<CoreSocket>, Error> {
         let mut opened = Vec::new();
         for address in addresses {
             if self.by_address.contains_key(address) {
                 continue;
             }
             let mut listeners = heir.take(*address);
+            if listeners.is_empty() {
+                // SO_REUSEPORT lets two processes of one user share an address without a word: refuse that here
+                probe(*address).map_err(|error| Error::Listen { address: *address, error })?;
+            }
             // an inherited socket that no core accepted on would keep its connections waiting for ever
             while listeners.len() < self.cores {
                 listeners.push(listen(*address, true)?);
             }
             for listener in &listeners {
                 let listener = listener.try_clone().map_err(|error| Error::Listen { address: *address, error })?;
-                opened.push(Socket { address: *address, listener });
+                opened.push(CoreSocket { address: *address, listener });
             }
             self.by_address.insert(*address, listeners);
         }
@@ -73,11 +78,6 @@ fn listen(address: SocketAddr, shared: bool) -> Result<TcpListener, Error> {
 }
 
 fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    if shared {
-        // SO_REUSEPORT lets two processes of one user listen on one address without a word: refuse that here
-        drop(bind_probe(address)?);
-    }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
@@ -88,10 +88,8 @@ fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
 }
 
 /// Fails where somebody else listens already.
-fn bind_probe(address: SocketAddr) -> std::io::Result<socket2::Socket> {
-    use socket2::{Domain, Protocol, Socket, Type};
+fn probe(address: SocketAddr) -> std::io::Result<()> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+    socket.bind(&address.into())
 }
