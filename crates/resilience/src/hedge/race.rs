@@ -18,7 +18,7 @@ pub struct Race {
 impl Race {
     /// Whether a second runner may still start.
     pub const fn may_start(&self) -> bool {
-        !self.closed && !self.one_failed
+        !self.closed
     }
 
     /// The second runner starts.

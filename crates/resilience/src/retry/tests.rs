@@ -81,6 +81,17 @@ fn a_wait_that_is_too_long_is_not_cut_short_but_given_up() {
     assert_eq!(ask(31), Err(GiveUp::AskedToWaitTooLong));
 }
 
+#[test]
+fn an_attempt_that_could_only_start_at_the_deadline_is_not_made() {
+    let now = Instant::now();
+    let with = |ms| {
+        let deadline = now + Duration::from_millis(ms);
+        Course::new(Some(deadline)).next(&settings(3, Jitter::None), now, None, 0.0)
+    };
+    assert_eq!(with(100), Err(GiveUp::DeadlineTooClose));
+    assert_eq!(with(101), Ok(Duration::from_millis(100)));
+}
+
 /// Answers with the given results, one after the other, and notes when it was asked.
 #[derive(Clone)]
 struct Script {

@@ -64,6 +64,22 @@ fn gradient_backs_off_when_latency_jumps() {
 }
 
 #[test]
+fn unused_room_teaches_nothing() {
+    let now = Instant::now();
+    for settings in [gradient(100), Settings { max: 200, ..aimd(100) }] {
+        let mut limit = Limit::new(&settings, now);
+        let learn = |limit: &mut Limit, in_flight| {
+            let took = Duration::from_millis(20);
+            limit.learn(Sample { took, in_flight, outcome: Outcome::Success }, now);
+        };
+        (0..1_000).for_each(|_| learn(&mut limit, 49));
+        assert_eq!(limit.whole(), 100);
+        (0..1_000).for_each(|_| learn(&mut limit, 100));
+        assert!(limit.whole() > 105);
+    }
+}
+
+#[test]
 fn one_overload_is_punished_once() {
     let now = Instant::now();
     let mut limit = Limit::new(&aimd(40), now);

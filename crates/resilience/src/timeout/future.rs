@@ -5,17 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Sleep, sleep};
 
 pin_project! {
     /// A call under a time limit. The clock starts when the call first has to wait, so that an answer that is there
     /// at once costs no timer.
-    #[derive(Debug)]
     pub struct TimeoutFuture<F> {
         #[pin]
         inner: F,
         #[pin]
-        timer: Option<Sleep>,
+        timer: Option<Unconstrained<Sleep>>,
         policy: Option<Arc<Timeout>>,
     }
 }
@@ -40,12 +40,12 @@ where
         }
         let Some(policy) = this.policy else { return Poll::Pending };
         if this.timer.is_none() {
-            this.timer.set(Some(sleep(policy.after())));
+            // unconstrained: an inner call that spends the task's whole cooperative budget in every poll must not keep
+            // the timer from being looked at
+            this.timer.set(Some(unconstrained(sleep(policy.after()))));
         }
-        let Some(mut timer) = this.timer.as_pin_mut() else { return Poll::Pending };
-        // an inner call that spends the task's whole cooperative budget makes every poll of the timer say
-        // "pending": look at the timer itself too
-        if timer.as_mut().poll(cx).is_ready() || timer.is_elapsed() {
+        let Some(timer) = this.timer.as_pin_mut() else { return Poll::Pending };
+        if timer.poll(cx).is_ready() {
             return Poll::Ready(Err(policy.expire().into()));
         }
         Poll::Pending

@@ -1,6 +1,8 @@
 use super::*;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -55,15 +57,19 @@ async fn a_lifted_request_takes_its_time_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_never_lets_go_of_the_task_still_times_out() {
-    let service = TimeoutLayer::new(second()).layer(service_fn(|()| async {
-        loop {
-            // consumes the cooperative budget, yields only when it is gone
-            tokio::task::coop::consume_budget().await;
-            tokio::time::advance(Duration::from_millis(10)).await;
-        }
-        #[allow(unreachable_code)]
-        Ok::<(), Rejection>(())
+async fn a_call_that_spends_the_whole_budget_of_its_task_still_times_out() {
+    let service = TimeoutLayer::new(second()).layer(service_fn(|()| {
+        poll_fn(|cx| {
+            while pin!(tokio::task::coop::consume_budget()).poll(cx).is_ready() {}
+            Poll::<Result<(), Rejection>>::Pending
+        })
     }));
-    assert!(service.oneshot(()).await.is_err());
+    let call = tokio::spawn(service.oneshot(()));
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(call.is_finished());
+    assert!(call.await.unwrap().is_err());
 }
