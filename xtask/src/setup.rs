@@ -1,0 +1,56 @@
+//! What the end-to-end tests need that cargo does not bring: clients that were not written here.
+
+use std::path::PathBuf;
+
+use crate::run::{self, Result};
+
+/// Python clients, pinned: HTTP/1.1, HTTP/2, WebSocket, gRPC.
+const CLIENTS: [&str; 5] =
+    ["httpx[http2]==0.28.1", "websockets==15.0.1", "grpcio==1.74.0", "requests==2.32.5", "h2==4.3.0"];
+/// Programs, with the Debian packages that bring them.
+const PROGRAMS: [(&str, &str); 4] =
+    [("curl", "curl"), ("h2load", "nghttp2-client"), ("openssl", "openssl"), ("python3", "python3-venv")];
+
+/// Where the Python clients live.
+pub(crate) fn clients() -> PathBuf {
+    run::root().join("target/e2e-clients")
+}
+
+/// Installs what is missing; returns the Python interpreter that has the clients.
+pub(crate) fn run() -> Result<PathBuf> {
+    programs()?;
+    let python = clients().join("bin/python");
+    let stamp = clients().join("installed.txt");
+    let wanted = CLIENTS.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let folder = clients().display().to_string();
+    run::run("python3", &["-m", "venv", &folder])?;
+    let mut install = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    install.extend(CLIENTS);
+    run::run(&python.display().to_string(), &install)?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+fn programs() -> Result<()> {
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !is_there(program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    let names = packages.join(" ");
+    if run::output("id", &["-u"])?.trim() != "0" {
+        return Err(format!("the end-to-end tests need these Debian packages: {names}"));
+    }
+    run::run("apt-get", &["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(&packages);
+    run::run("apt-get", &install)
+}
+
+fn is_there(program: &str) -> bool {
+    let probe = if program == "openssl" { "version" } else { "--version" };
+    std::process::Command::new(program).arg(probe).output().is_ok_and(|output| output.status.success())
+}
