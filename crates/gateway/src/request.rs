@@ -84,7 +84,10 @@ pub(crate) struct Exchange {
     /// The tightest rate limit's decision.
     limit: Option<(Decision, Arc<crate::plan::Limit>)>,
     upgrade: bool,
+    /// The status that was answered; until then, that of a client that left.
     status: Cell<StatusCode>,
+    /// Body bytes that went to the client.
+    sent: Cell<u64>,
     reason: Cell<Option<&'static str>>,
     cache_status: RefCell<Option<String>>,
     /// The head as it was asked for, where a stale answer may have to be found for it.
@@ -187,6 +190,7 @@ impl Exchange {
             limit: None,
             upgrade: false,
             status: Cell::new(StatusCode::OK),
+            sent: Cell::new(0),
             reason: Cell::new(None),
             cache_status: RefCell::default(),
             asked: None,

@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
 use http::{HeaderValue, Response, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::{Exchange, Trail};
@@ -67,6 +68,8 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
     let upgrade = take_upgrade(exchange, request);
     let map = request.headers_mut();
     headers::drop_hop_by_hop(map);
+    // reading the body is what sends the client its 100: the upstream need not be asked again
+    map.remove(EXPECT);
     if let Some(protocol) = upgrade {
         map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         map.insert(UPGRADE, protocol);
@@ -94,7 +97,8 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
 /// The protocol a client asks to switch to, where that may be passed on. `h2c` may not: it would let a client speak
 /// to the upstream past everything here.
 fn take_upgrade(exchange: &mut Exchange, request: &http::Request<RequestBody>) -> Option<HeaderValue> {
-    if !exchange.upgrade || exchange.info.guard.is_none() {
+    let possible = exchange.upgrade && exchange.info.guard.is_some() && request.body().is_end_stream();
+    if !possible {
         return None;
     }
     let asked = request.headers().get(UPGRADE)?.clone();

@@ -16,6 +16,11 @@ use crate::connection::Info;
 use crate::headers::{self, TRACEPARENT, X_REQUEST_ID};
 use crate::worker::Core;
 
+/// The status of a request whose client left before there was an answer, as nginx counts it.
+pub(super) fn client_left() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
 /// Opens the record of an exchange.
 pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Incoming>) -> Box<Exchange> {
     let map = request.headers();
@@ -49,7 +54,8 @@ pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Inco
         service: None,
         limit: None,
         upgrade: map.contains_key(http::header::UPGRADE),
-        status: Cell::new(StatusCode::OK),
+        status: Cell::new(client_left()),
+        sent: Cell::new(0),
         reason: Cell::new(None),
         cache_status: RefCell::default(),
         asked: None,

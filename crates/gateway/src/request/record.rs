@@ -2,10 +2,10 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::Response;
-use seaworthy_telemetry::access::Record;
+use seaworthy_telemetry::access::{AccessLog, Record};
 
 use super::Exchange;
 use crate::body::{Outcome, ResponseBody, Watcher};
@@ -18,32 +18,36 @@ pub(super) fn watch(exchange: Box<Exchange>, response: Response<ResponseBody>) -
 
 struct Recorder(Option<Box<Exchange>>);
 
-impl Watcher for Recorder {
-    fn end(&mut self, outcome: Outcome, sent: u64) {
-        if let Some(exchange) = self.0.take() {
-            if outcome == Outcome::Broken {
-                exchange.reason.set(Some("response_broke_off"));
-            }
-            record(&exchange, sent);
-        }
-    }
-
-    fn cut(&mut self, sent: u64) {
-        if let Some(exchange) = self.0.take() {
-            exchange.reason.set(Some("client_left"));
-            record(&exchange, sent);
+impl Recorder {
+    fn close(&mut self, sent: u64, reason: Option<&'static str>) {
+        let Some(exchange) = self.0.take() else { return };
+        exchange.sent.set(sent);
+        if reason.is_some() {
+            exchange.reason.set(reason);
         }
     }
 }
 
-/// An exchange that never got an answer to watch (its connection went away, or was cut) is counted all the same.
+impl Watcher for Recorder {
+    fn end(&mut self, outcome: Outcome, sent: u64) {
+        self.close(sent, (outcome == Outcome::Broken).then_some("response_broke_off"));
+    }
+
+    fn cut(&mut self, sent: u64) {
+        self.close(sent, Some("client_left"));
+    }
+}
+
+/// Whatever becomes of an exchange, it is counted once: also one whose client left before there was an answer.
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.detached {
             return;
         }
-        let status = self.status.get();
-        let took = self.started.elapsed();
+        let (status, took) = (self.status.get(), self.started.elapsed());
+        if status.as_u16() == 499 {
+            self.reason.set(Some("client_left"));
+        }
         self.info.answered();
         self.core.meters.request_finished(&Finished {
             route: self.route.as_ref().map(|route| (route.index, &*route.settings.name)),
@@ -55,6 +59,11 @@ impl Drop for Exchange {
             reason: self.reason.get(),
             took,
         });
+        if let Some(log) = &self.core.access
+            && log.wants(status.as_u16(), took)
+        {
+            self.write(log, took);
+        }
         self.end_span();
     }
 }
@@ -78,36 +87,33 @@ impl Exchange {
     }
 }
 
-fn record(exchange: &Exchange, sent: u64) {
-    let Some(log) = &exchange.core.access else { return };
-    let (status, duration) = (exchange.status.get().as_u16(), exchange.started.elapsed());
-    if !log.wants(status, duration) {
-        return;
+impl Exchange {
+    fn write(&self, log: &AccessLog, duration: Duration) {
+        let endpoint = self.trail.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        log.write(&Record {
+            time: SystemTime::now(),
+            request_id: Some(&self.id),
+            trace_id: Some(self.trace_id),
+            method: self.method.as_str(),
+            host: self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
+            target: self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str),
+            route: self.route.as_ref().map_or("", |route| &*route.settings.name),
+            service: self.service.as_deref().unwrap_or_default(),
+            endpoint: endpoint.as_deref().unwrap_or_default(),
+            status: self.status.get().as_u16(),
+            duration,
+            bytes_in: self.fate.bytes.get(),
+            bytes_out: self.sent.get(),
+            client: Some(self.origin.client),
+            protocol: match self.version {
+                http::Version::HTTP_2 => "HTTP/2.0",
+                http::Version::HTTP_10 => "HTTP/1.0",
+                _ => "HTTP/1.1",
+            },
+            attempts: self.trail.attempts.load(Ordering::Relaxed),
+            reason: self.reason.get().unwrap_or_default(),
+            user_agent: self.user_agent.as_ref().map_or(&[][..], |agent| agent.as_bytes()),
+            headers: &[],
+        });
     }
-    let endpoint = exchange.trail.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    log.write(&Record {
-        time: SystemTime::now(),
-        request_id: Some(&exchange.id),
-        trace_id: Some(exchange.trace_id),
-        method: exchange.method.as_str(),
-        host: exchange.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
-        target: exchange.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str),
-        route: exchange.route.as_ref().map_or("", |route| &*route.settings.name),
-        service: exchange.service.as_deref().unwrap_or_default(),
-        endpoint: endpoint.as_deref().unwrap_or_default(),
-        status,
-        duration,
-        bytes_in: exchange.fate.bytes.get(),
-        bytes_out: sent,
-        client: Some(exchange.origin.client),
-        protocol: match exchange.version {
-            http::Version::HTTP_2 => "HTTP/2.0",
-            http::Version::HTTP_10 => "HTTP/1.0",
-            _ => "HTTP/1.1",
-        },
-        attempts: exchange.trail.attempts.load(Ordering::Relaxed),
-        reason: exchange.reason.get().unwrap_or_default(),
-        user_agent: exchange.user_agent.as_ref().map_or(&[][..], |agent| agent.as_bytes()),
-        headers: &[],
-    });
 }

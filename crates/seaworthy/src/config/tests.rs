@@ -1,0 +1,155 @@
+use std::path::Path;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse_with(text: &str, environment: &[(&str, &str)]) -> Result<Compiled, Problems> {
+    let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    parse(text, "seaworthy.toml", Path::new(""), &environment)
+}
+
+fn check(text: &str, expected: Expect) {
+    let shown = match parse_with(text, &[]) {
+        Ok(_) => "fine".to_owned(),
+        Err(problems) => problems.to_string(),
+    };
+    expected.assert_eq(&shown);
+}
+
+const SHOP: &str = "[service.shop]\nupstreams = [\"http://127.0.0.1:8000\"]\n";
+
+#[test]
+fn one_service_needs_no_route() {
+    let compiled = parse_with(SHOP, &[]).unwrap();
+    assert_eq!(compiled.gateway.routes.len(), 1);
+    assert_eq!(compiled.gateway.listeners[0].address.to_string(), "0.0.0.0:8080");
+    assert_eq!(compiled.control.to_string(), "127.0.0.1:7700");
+    assert_eq!(compiled.gateway.services[0].policies.total_timeout, Some(Duration::from_secs(30)));
+    assert!(compiled.gateway.services[0].outlier.is_none(), "one upstream is never ejected");
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_place() {
+    check(
+        r#"
+[gatway]
+[service.shop]
+upstreams = ["127.0.0.1:8000"]
+timeout = { total = 5, attempt = "10" }
+retry = true
+[[route]]
+service = "shp"
+methods = ["get"]
+"#,
+        expect![[r#"
+            seaworthy.toml:2:2: unknown setting `gatway`
+              | [gatway]
+              |  ^
+              = did you mean `gateway`?
+            seaworthy.toml:4:14: "127.0.0.1:8000" must start with http:// or https://
+              | upstreams = ["127.0.0.1:8000"]
+              |              ^
+            seaworthy.toml:5:21: expected a duration, found a whole number
+              | timeout = { total = 5, attempt = "10" }
+              |                     ^
+              = write "5s" for seconds
+            seaworthy.toml:5:34: "10" has no unit; write "10s" for seconds or "10ms" for milliseconds
+              | timeout = { total = 5, attempt = "10" }
+              |                                  ^
+            seaworthy.toml:6:9: true says nothing here
+              | retry = true
+              |         ^
+              = leave it out for the preset's settings, or write a table
+            seaworthy.toml:8:11: there is no service "shp"
+              | service = "shp"
+              |           ^
+              = did you mean "shop"?
+            seaworthy.toml:9:12: "get" is not a method
+              | methods = ["get"]
+              |            ^
+              = methods are upper case: "GET"
+            7 problems found"#]],
+    );
+}
+
+#[test]
+fn syntax_errors_do_not_hide_the_rest() {
+    check(
+        "[service.shop]\nupstreams = [\"http://127.0.0.1:8000\"]\nretry = \nbreakr = false\n",
+        expect![[r#"
+            seaworthy.toml:3:9: string values must be quoted, expected literal string
+              | retry = 
+              |         ^
+            seaworthy.toml:4:1: unknown setting `breakr`
+              | breakr = false
+              | ^
+              = did you mean `breaker`?
+            2 problems found"#]],
+    );
+}
+
+#[test]
+fn settings_without_effect_are_problems() {
+    for (text, said) in [
+        ("tls = { ca = \"x.pem\" }", "no upstream of this service starts with https://"),
+        ("outlier = { consecutive = 3 }", "the last upstream is never ejected"),
+        ("retry = { attempts = 1 }\nbudget = { ratio = 0.1 }", "nothing is retried or hedged"),
+        ("timeout = { total = \"1s\", attempt = \"2s\" }", "total_timeout is over first"),
+        ("breaker = { slow = \"1s\" }", "has no effect without `slow_ratio`"),
+        ("budget = { model = \"active\", ttl = \"3s\" }", "`ttl` has no effect with this model"),
+        ("health = { interval = \"1s\", timeout = \"2s\" }", "checks would overlap"),
+    ] {
+        let problems = parse_with(&format!("{SHOP}{text}\n"), &[]).err().unwrap_or_else(|| panic!("{text}: fine"));
+        assert!(problems.to_string().contains(said), "{text}: {problems}");
+    }
+}
+
+#[test]
+fn the_environment_overrides_and_is_checked() {
+    let compiled = parse_with(SHOP, &[("SEAWORTHY_RETRY_MAX_ATTEMPTS", "7")]).unwrap();
+    assert_eq!(compiled.gateway.services[0].policies.retry.as_ref().unwrap().max_attempts, 7);
+    let problems = parse_with(SHOP, &[("SEAWORTHY_RETRY_MAX_ATTEMPTS", "many")]).unwrap_err();
+    assert!(problems.to_string().contains("SEAWORTHY_RETRY_MAX_ATTEMPTS=\"many\""), "{problems}");
+}
+
+#[test]
+fn presets_and_switches() {
+    let policies = |text: &str| parse_with(&format!("{SHOP}{text}\n"), &[]).unwrap().gateway.services[0].policies.clone();
+    assert_eq!(policies("preset = \"database\"").attempt_timeout, Some(Duration::from_secs(30)));
+    assert_eq!(policies("preset = \"none\""), seaworthy_resilience::stack::Settings::none());
+    let off = policies("retry = false\nbreaker = false\ntimeout = false\nbulkhead = false");
+    assert!(off.retry.is_none() && off.breaker.is_none() && off.total_timeout.is_none() && off.bulkhead.is_none());
+    assert!(off.budget.is_none(), "a budget nobody wrote goes with the retries it is for");
+}
+
+#[test]
+fn the_schema_describes_every_setting_once() {
+    let schema = schema();
+    let service = &schema["properties"]["service"]["additionalProperties"];
+    assert_eq!(service["additionalProperties"], false);
+    assert_eq!(service["properties"]["connect_timeout"]["default"], "2s");
+    assert!(service["properties"]["upstreams"]["description"].as_str().unwrap().starts_with("Where it answers"));
+    assert_eq!(schema["properties"]["gateway"]["properties"]["cache_size"]["default"], "64MiB");
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_an_error_and_never_a_panic(text in "(\\[|\\]|\\{|\\}|=|\"|\n|\\.|service|route|shop|upstreams|retry|[a-z0-9é]){0,40}") {
+        let _ = parse_with(&text, &[]);
+    }
+
+    #[test]
+    fn wrong_types_anywhere_are_errors(value in prop_oneof![
+        Just("1"), Just("-1"), Just("1.5"), Just("nan"), Just("true"), Just("\"x\""), Just("[]"), Just("[1]"), Just("{}"),
+        Just("{ a = 1 }"), Just("1979-05-27"), Just("99999999999999999999999"),
+    ], setting in prop_oneof![
+        Just("service.shop.upstreams"), Just("service.shop.timeout"), Just("service.shop.retry.attempts"),
+        Just("service.shop.breaker"), Just("gateway.threads"), Just("gateway.cache_size"), Just("listener"),
+        Just("control.listen"), Just("route"), Just("telemetry.access.sample"), Just("service.shop.health.interval"),
+    ]) {
+        let _ = parse_with(&format!("{setting} = {value}\n"), &[]);
+    }
+}

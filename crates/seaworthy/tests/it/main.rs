@@ -1,0 +1,11 @@
+//! The product from the outside: the built binary between real clients and real upstreams, over real sockets.
+//!
+//! One file per topic. What the tests share (a gateway process, upstreams that behave or do not, clients, a scratch
+//! folder) is in `harness`. Nothing here waits for a fixed time: [`harness::eventually`] looks until it sees.
+
+// helpers of tests are outside of `#[test]` functions, and a failed one is a failed test
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod clients;
