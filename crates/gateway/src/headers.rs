@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE};
+use http::header::{
+    CONNECTION, COOKIE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+};
 use http::header::{TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
@@ -73,6 +75,18 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
     // trailers travel only in a body without a length: keep the announcement there
     headers.remove("content-length");
+}
+
+/// Puts a cookie that came in crumbs together again: HTTP/2 clients may split it, and services that are not spoken to
+/// in HTTP/2 would see the first crumb only (RFC 9113 §8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let rest = crumbs.map(HeaderValue::as_bytes);
+    let all: Vec<&[u8]> = [first.as_bytes(), second.as_bytes()].into_iter().chain(rest).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// How the client reached us.

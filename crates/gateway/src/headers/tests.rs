@@ -61,3 +61,16 @@ fn a_strangers_claims_do_not_reach_the_upstream() {
     ]);
     assert_eq!(headers, expected);
 }
+
+#[test]
+fn a_cookie_in_crumbs_is_put_together() {
+    let mut headers = HeaderMap::new();
+    join_cookies(&mut headers);
+    assert!(headers.is_empty());
+    for crumb in ["a=1", "b=2", "c=3"] {
+        headers.append("cookie", HeaderValue::from_static(crumb));
+    }
+    join_cookies(&mut headers);
+    let all: Vec<_> = headers.get_all("cookie").iter().collect();
+    assert_eq!(all, ["a=1; b=2; c=3"]);
+}

@@ -68,6 +68,7 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
     let upgrade = take_upgrade(exchange, request);
     let map = request.headers_mut();
     headers::drop_hop_by_hop(map);
+    headers::join_cookies(map);
     // reading the body is what sends the client its 100: the upstream need not be asked again
     map.remove(EXPECT);
     if let Some(protocol) = upgrade {
