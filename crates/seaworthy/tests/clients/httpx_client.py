@@ -21,13 +21,14 @@ async def main():
         answer = await client.get("/hello", params={"q": "ä b&c"})
         assert answer.status_code == 200, answer
         assert answer.http_version == ("HTTP/2" if version == "2" else "HTTP/1.1"), answer.http_version
-        assert answer.json()["target"] == "/hello?q=%C3%A4%20b%26c", answer.json()
+        assert answer.json()["target"] == "/hello?q=%C3%A4+b%26c", answer.json()
 
         answer = await client.post("/digest", content=blob)
         assert answer.json()["sha"] == str(len(blob)), answer.json()
         answer = await client.post("/digest", content=chunks())
         assert answer.json()["sha"] == str(len(blob)), answer.json()
 
+        # HTTP/2 clients may send a cookie in crumbs; HTTP/1.1 services expect one header (RFC 9113 §8.2.3)
         cookies = [("cookie", "a=1"), ("cookie", "b=2")]
         answer = await client.get("/cookies", headers=cookies)
         assert answer.json()["cookie"] == "a=1; b=2", answer.json()

@@ -25,8 +25,12 @@ def decide(connection, request):
     return None
 
 
+def choose(connection, offered):
+    return "cargo" if "cargo" in offered else None
+
+
 async def main():
-    settings = {"subprotocols": ["cargo"], "max_size": None, "process_request": decide}
+    settings = {"select_subprotocol": choose, "max_size": None, "process_request": decide}
     async with serve(handle, "127.0.0.1", 0, **settings) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().create_future()

@@ -63,7 +63,9 @@ impl Gateway {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the gateway ended ({status}) instead of becoming ready:\n{}", self.log());
             }
-            async move { get(control, "/healthz/ready").await.ok().filter(|answer| answer.status == 200).map(drop) }
+            async move {
+                get(control, "/healthz/ready").await.ok().filter(|answer| answer.status == 200).map(drop)
+            }
         })
         .await;
     }
@@ -75,7 +77,8 @@ impl Gateway {
 
     /// Waits until it has written this.
     pub(crate) async fn logs(&self, text: &str) {
-        eventually(&format!("the log says {text:?}"), || async { self.log().contains(text).then_some(()) }).await;
+        eventually(&format!("the log says {text:?}"), || async { self.log().contains(text).then_some(()) })
+            .await;
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -127,7 +130,8 @@ fn spawn(folder: &Folder, log: &str) -> Child {
     let mut up = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
     up.args(["up", "--config"]).arg(folder.path("seaworthy.toml"));
     // a developer's own settings must not decide what is tested
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEAWORTHY_")) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEAWORTHY_"))
+    {
         up.env_remove(name);
     }
     up.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap()
