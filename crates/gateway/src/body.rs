@@ -36,10 +36,14 @@ pub(crate) struct BodyFate {
     pub(crate) broken: Cell<bool>,
 }
 
-/// A client's request body on its way to an upstream.
+/// A client's request body on its way to an upstream. Most requests have none, and every layer moves it: it is a
+/// pointer.
 #[derive(Debug, Default)]
-pub(crate) struct RequestBody {
-    incoming: Option<Incoming>,
+pub(crate) struct RequestBody(Option<Box<Stream>>);
+
+#[derive(Debug)]
+struct Stream {
+    incoming: Incoming,
     limit: u64,
     /// Longest silence, where nothing below (the guard of HTTP/1) sees to it.
     silence: Option<Silence>,
@@ -48,10 +52,46 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     /// A body of at most `limit` bytes.
-    pub(crate) fn new(incoming: Incoming, limit: u64, silence: Option<Duration>, fate: Rc<BodyFate>) -> Self {
-        // a body that is known to be empty costs nothing further on
-        let incoming = (!incoming.is_end_stream()).then_some(incoming);
-        Self { incoming, limit, silence: silence.map(Silence::new), fate }
+    pub(crate) fn new(
+        incoming: Incoming,
+        limit: u64,
+        silence: Option<Duration>,
+        fate: &Rc<BodyFate>,
+    ) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        let (silence, fate) = (silence.map(Silence::new), Rc::clone(fate));
+        Self(Some(Box::new(Stream { incoming, limit, silence, fate })))
+    }
+}
+
+impl Stream {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        if let Some(silence) = &mut self.silence
+            && silence.is_over(&polled, cx)
+        {
+            self.fate.broken.set(true);
+            return Poll::Ready(Some(Err(BodyError::Stalled)));
+        }
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(Err(error))) => {
+                self.fate.broken.set(true);
+                Poll::Ready(Some(Err(BodyError::Broken(error))))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.fate.bytes.set(self.fate.bytes.get() + length);
+                if self.fate.bytes.get() > self.limit {
+                    self.fate.too_large.set(Some(self.limit));
+                    return Poll::Ready(Some(Err(BodyError::TooLarge(self.limit))));
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
     }
 }
 
@@ -63,40 +103,15 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        let polled = Pin::new(incoming).poll_frame(cx);
-        if let Some(silence) = &mut this.silence
-            && silence.is_over(&polled, cx)
-        {
-            this.fate.broken.set(true);
-            return Poll::Ready(Some(Err(BodyError::Stalled)));
-        }
-        match polled {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Err(error))) => {
-                this.fate.broken.set(true);
-                Poll::Ready(Some(Err(BodyError::Broken(error))))
-            }
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                this.fate.bytes.set(this.fate.bytes.get() + length);
-                if this.fate.bytes.get() > this.limit {
-                    this.fate.too_large.set(Some(this.limit));
-                    return Poll::Ready(Some(Err(BodyError::TooLarge(this.limit))));
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-        }
+        self.get_mut().0.as_mut().map_or(Poll::Ready(None), |body| body.poll(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.0.as_ref().is_none_or(|body| body.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.incoming.size_hint())
     }
 }
 

@@ -117,8 +117,9 @@ impl Shared {
 
     /// The violation this request stands for, if it is a substitute. Earlier pipelined requests are not.
     pub(crate) fn refused(&self, headers: &http::HeaderMap) -> Option<Violation> {
+        let violation = self.violation.get().filter(|violation| !violation.is_mid_body())?;
         let substitute = headers.get(http::header::HOST).is_some_and(|host| host == SUBSTITUTE_HOST);
-        self.violation.get().filter(|violation| substitute && !violation.is_mid_body())
+        substitute.then_some(violation)
     }
 
     /// The violation found on this connection.
@@ -388,7 +389,9 @@ impl<S> Guard<S> {
     /// What reading comes to after a refusal: an error inside a body, the end of the stream between messages.
     fn refused(&self) -> io::Result<()> {
         match self.shared.violation.get() {
-            Some(violation) if violation.is_mid_body() => Err(io::Error::new(io::ErrorKind::InvalidData, violation)),
+            Some(violation) if violation.is_mid_body() => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, violation))
+            }
             _ => Ok(()),
         }
     }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, COOKIE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE,
 };
 use http::header::{TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};
@@ -40,41 +41,98 @@ fn may_be_nominated(name: &HeaderName) -> bool {
         && !matches!(name.as_str(), "authorization" | "cookie" | "content-length" | "content-type")
 }
 
-/// Drops what belongs to one connection only (RFC 9110 §7.6.1). `te: trailers` survives: gRPC needs it end to end.
-pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let nominated: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            .filter(may_be_nominated)
-            .collect();
-        for name in nominated {
-            if name != TE {
-                headers.remove(name);
+/// Which headers of interest a message holds, from one pass over their names: looking each of them up, most messages
+/// would be asked two dozen times for what they do not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Census {
+    /// `Connection`.
+    connection: bool,
+    /// Another header of one connection only: `Keep-Alive`, `Upgrade`, `Proxy-…`.
+    hop_by_hop: bool,
+    /// `TE`.
+    te: bool,
+    /// `Transfer-Encoding`.
+    transfer_encoding: bool,
+    /// `Expect`.
+    expect: bool,
+    /// `Cookie`.
+    pub(crate) cookie: bool,
+    /// Anything that claims who the client is.
+    claims: bool,
+}
+
+impl Census {
+    /// Looks at every name once.
+    pub(crate) fn take(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "connection" => seen.connection = true,
+                "keep-alive"
+                | "proxy-connection"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "upgrade" => {
+                    seen.hop_by_hop = true;
+                }
+                "te" => seen.te = true,
+                "transfer-encoding" => seen.transfer_encoding = true,
+                "expect" => seen.expect = true,
+                "cookie" => seen.cookie = true,
+                "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host"
+                | "x-forwarded-port" | "x-real-ip" | "x-client-verify" => seen.claims = true,
+                _ => {}
             }
         }
-        headers.remove(CONNECTION);
+        seen
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE] {
-        headers.remove(name);
+}
+
+/// Drops what belongs to one connection only (RFC 9110 §7.6.1). `te: trailers` survives: gRPC needs it end to end.
+pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap, seen: Census) {
+    if seen.connection {
+        drop_nominated(headers);
     }
-    if let Some(te) = headers.get(TE) {
-        let trailers =
-            te.as_bytes().split(|b| *b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+    if seen.hop_by_hop {
+        for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE] {
+            headers.remove(name);
+        }
+    }
+    if seen.te {
+        let tokens = headers.get(TE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let trailers = tokens.split(|b| *b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"));
         if trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         } else {
             headers.remove(TE);
         }
     }
-    if headers.remove(TRANSFER_ENCODING).is_none() {
-        return;
+    if seen.transfer_encoding {
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(CONTENT_LENGTH);
     }
-    // trailers travel only in a body without a length: keep the announcement there
-    headers.remove("content-length");
+    if seen.expect {
+        // reading the body is what sends the client its 100: the upstream need not be asked again
+        headers.remove(EXPECT);
+    }
+}
+
+/// Drops `Connection` and what it names.
+fn drop_nominated(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(may_be_nominated)
+        .collect();
+    for name in nominated {
+        if name != TE {
+            headers.remove(name);
+        }
+    }
+    headers.remove(CONNECTION);
 }
 
 /// Puts a cookie that came in crumbs together again: HTTP/2 clients may split it, and services that are not spoken to
@@ -170,10 +228,10 @@ pub enum Forwarding {
 }
 
 /// Tells the upstream whether the client proved who it is by a certificate; a client's own claim is dropped.
-pub(crate) fn write_client_verify(headers: &mut HeaderMap, asked: bool, verified: bool) {
+pub(crate) fn write_client_verify(headers: &mut HeaderMap, asked: bool, verified: bool, seen: Census) {
     if asked {
         headers.insert(X_CLIENT_VERIFY, HeaderValue::from_static(if verified { "SUCCESS" } else { "NONE" }));
-    } else {
+    } else if seen.claims {
         headers.remove(X_CLIENT_VERIFY);
     }
 }
@@ -185,8 +243,9 @@ pub(crate) fn write_forwarding(
     peer: IpAddr,
     origin: Origin,
     host: Option<&HeaderValue>,
+    seen: Census,
 ) {
-    if !origin.trusted {
+    if !origin.trusted && seen.claims {
         for name in
             [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_REAL_IP, FORWARDED]
         {
@@ -195,10 +254,10 @@ pub(crate) fn write_forwarding(
     }
     let proto = if origin.secure { "https" } else { "http" };
     if matches!(style, Forwarding::XForwarded | Forwarding::Both) {
-        append_address(headers, peer);
+        append_address(headers, peer, seen);
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
         if let Some(host) = host
-            && !headers.contains_key(X_FORWARDED_HOST)
+            && !(seen.claims && headers.contains_key(X_FORWARDED_HOST))
         {
             headers.insert(X_FORWARDED_HOST, host.clone());
         }
@@ -213,17 +272,19 @@ pub(crate) fn write_forwarding(
     }
 }
 
-fn append_address(headers: &mut HeaderMap, peer: IpAddr) {
+fn append_address(headers: &mut HeaderMap, peer: IpAddr, seen: Census) {
     let mut chain = String::with_capacity(40);
-    for value in headers.get_all(X_FORWARDED_FOR) {
-        if let Ok(text) = value.to_str() {
-            chain.push_str(text);
-            chain.push_str(", ");
+    if seen.claims {
+        for value in headers.get_all(X_FORWARDED_FOR) {
+            if let Ok(text) = value.to_str() {
+                chain.push_str(text);
+                chain.push_str(", ");
+            }
         }
     }
     use std::fmt::Write as _;
     let _ = write!(chain, "{peer}");
-    if let Ok(value) = HeaderValue::from_str(&chain) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)) {
         headers.insert(X_FORWARDED_FOR, value);
     }
 }

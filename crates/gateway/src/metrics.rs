@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use http::{Method, StatusCode, Version};
@@ -17,7 +18,7 @@ pub(crate) struct Meters {
     refused: Counter,
     accept_errors: Counter,
     handshake_errors: Counter,
-    requests: RefCell<HashMap<RequestKey, Histogram>>,
+    requests: RefCell<HashMap<RequestKey, Histogram, BuildHasherDefault<Mix>>>,
     problems: RefCell<HashMap<&'static str, Counter>>,
 }
 
@@ -30,6 +31,33 @@ struct RequestKey {
     status: u16,
     version: &'static str,
     tls: bool,
+}
+
+/// Hashes keys that no client chooses freely, at the price of a multiplication a field.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        // texts here are `'static` names: length and ends tell them apart well enough for a table
+        let ends = bytes.first().zip(bytes.last()).map_or(0, |(a, b)| u64::from(*a) << 8 | u64::from(*b));
+        self.write_u64(ends ^ (bytes.len() as u64) << 16);
+    }
+    fn write_u8(&mut self, n: u8) {
+        self.write_u64(n.into());
+    }
+    fn write_u16(&mut self, n: u16) {
+        self.write_u64(n.into());
+    }
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
 }
 
 /// How the finished request is to be counted.

@@ -100,46 +100,76 @@ pub(crate) struct Exchange {
 pub(crate) async fn handle(
     core: Rc<Core>,
     info: Rc<Info>,
-    request: http::Request<Incoming>,
+    mut request: http::Request<Incoming>,
 ) -> Result<http::Response<ResponseBody>, Cut> {
     let mut exchange = identify::begin(core, info, &request);
-    let response = match phases(&mut exchange, request).await {
-        Ok(response) => response,
-        Err(error) if is_reset(&error) => {
-            exchange.info.cut.set(true);
-            exchange.reason.set(Some(error.reason()));
-            return Err(Cut);
+    let outcome = match before(&mut exchange, &mut request) {
+        Ok(None) if exchange.caches() => Box::pin(through_cache(&mut exchange, request)).await,
+        Ok(None) => {
+            let spare = fallback::prepare(&exchange, &request);
+            // by far the most frequent way: no async function between here and the policies
+            let forwarded = match forward::begin(&mut exchange, request) {
+                Ok(answer) => answer.await.and_then(|response| forward::end(&exchange, response)),
+                Err(error) => Err(error),
+            };
+            match fallback::needed(&exchange, &forwarded) {
+                false => forwarded,
+                true => Box::pin(fallback::apply(&mut exchange, spare, forwarded)).await,
+            }
         }
-        Err(error) => finish::problem(&exchange, &exchange.explain(error)),
+        Ok(Some(answer)) => Ok(answer),
+        Err(error) => Err(error),
+    };
+    let response = match outcome {
+        Ok(response) => finish::finish(&exchange, response),
+        Err(error) => {
+            let error = exchange.explain(error);
+            if is_reset(&error) {
+                exchange.info.cut.set(true);
+                exchange.reason.set(Some(error.reason()));
+                return Err(Cut);
+            }
+            finish::problem(&exchange, &error)
+        }
     };
     Ok(record::watch(exchange, response))
 }
 
-async fn phases(
-    exchange: &mut Box<Exchange>,
-    mut request: http::Request<Incoming>,
-) -> Result<http::Response<ResponseBody>, Error> {
+/// The phases that wait for nothing. `Some`: here is the answer.
+fn before(
+    exchange: &mut Exchange,
+    request: &mut http::Request<Incoming>,
+) -> Result<Option<http::Response<ResponseBody>>, Error> {
     if let Some(violation) = exchange.info.guard.as_ref().and_then(|guard| guard.refused(request.headers())) {
         return Err(Error::Malformed(violation));
     }
-    if let Some(answer) = route::find(exchange, &mut request)? {
-        return Ok(finish::finish(exchange, answer));
+    if let Some(answer) = route::find(exchange, request)? {
+        return Ok(Some(answer));
     }
-    limit::check(exchange, &request)?;
-    if let Some(answer) = cors::preflight(exchange, &request) {
-        return Ok(finish::finish(exchange, answer));
-    }
-    exchange.remember_head(&request);
-    let response = match cache::lookup(exchange, &mut request).await {
-        cache::Looked::Answer(answer) => answer,
-        cache::Looked::Forward(ticket) => {
-            let spare = fallback::prepare(exchange, &request);
-            let forwarded = forward::send(exchange, request).await;
-            let cached = cache::store(exchange, ticket, forwarded);
-            fallback::apply(exchange, spare, cached).await?
-        }
+    limit::check(exchange, request)?;
+    Ok(cors::preflight(exchange, request))
+}
+
+/// The rest of the way for a route with a cache.
+async fn through_cache(
+    exchange: &mut Exchange,
+    mut request: http::Request<Incoming>,
+) -> Result<http::Response<ResponseBody>, Error> {
+    exchange.asked = Some(cache::bare(&request));
+    let ticket = match cache::lookup(exchange, &mut request).await {
+        cache::Looked::Answer(answer) => return Ok(answer),
+        cache::Looked::Forward(ticket) => ticket,
     };
-    Ok(finish::finish(exchange, response))
+    let spare = fallback::prepare(exchange, &request);
+    let forwarded = match forward::begin(exchange, request) {
+        Ok(answer) => answer.await.and_then(|response| forward::end(exchange, response)),
+        Err(error) => Err(error),
+    };
+    let stored = cache::store(exchange, ticket, forwarded);
+    match fallback::needed(exchange, &stored) {
+        false => stored,
+        true => fallback::apply(exchange, spare, stored).await,
+    }
 }
 
 fn is_reset(error: &Error) -> bool {
@@ -160,11 +190,9 @@ impl Exchange {
         error
     }
 
-    /// Keeps the head where a cached answer may have to stand in for a failure.
-    fn remember_head(&mut self, request: &http::Request<Incoming>) {
-        if self.route().is_some_and(|route| route.settings.cache.is_some()) {
-            self.asked = Some(cache::bare(request));
-        }
+    /// Whether the route has a cache.
+    fn caches(&self) -> bool {
+        self.route().is_some_and(|route| route.settings.cache.is_some())
     }
 
     /// An exchange like this one for work that no client waits for.

@@ -266,7 +266,8 @@ fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
 
 fn entry(fetch: &Fetch, policy: CachePolicy, response: &Response<ResponseBody>) -> Entry {
     let mut headers = response.headers().clone();
-    crate::headers::drop_hop_by_hop(&mut headers);
+    let seen = crate::headers::Census::take(&headers);
+    crate::headers::drop_hop_by_hop(&mut headers, seen);
     let extension = |name, default| cache::directive(&headers, name).unwrap_or(default);
     let while_revalidate = extension("stale-while-revalidate", fetch.settings.stale_while_revalidate);
     let if_error = extension("stale-if-error", fetch.settings.stale_if_error);

@@ -32,6 +32,13 @@ pub(super) fn prepare(
     Some(spare)
 }
 
+/// Whether an answer is one that something else may stand in for.
+pub(super) fn needed(exchange: &Exchange, outcome: &Result<Response<ResponseBody>, Error>) -> bool {
+    let possible =
+        exchange.route().is_some_and(|r| r.settings.fallback.is_some() || r.settings.cache.is_some());
+    possible && is_outage(outcome)
+}
+
 /// Passes a good answer on and replaces a bad one, where the route says how.
 pub(super) async fn apply(
     exchange: &mut Exchange,

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use super::{Exchange, cors};
 use crate::body::ResponseBody;
 use crate::error::Error;
-use crate::headers::{self, X_REQUEST_ID};
+use crate::headers::{self, Census, X_REQUEST_ID};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -16,7 +16,7 @@ pub(super) fn finish(exchange: &Exchange, mut response: Response<ResponseBody>) 
     let protocol = if switching { response.headers().get(UPGRADE).cloned() } else { None };
     *response.version_mut() = Version::HTTP_11;
     let map = response.headers_mut();
-    headers::drop_hop_by_hop(map);
+    headers::drop_hop_by_hop(map, Census::take(map));
     if switching {
         map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         if let Some(protocol) = protocol {

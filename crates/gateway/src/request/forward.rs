@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, UPGRADE};
 use http::{HeaderValue, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -11,39 +11,57 @@ use hyper::body::Incoming;
 use super::{Exchange, Trail};
 use crate::body::{RequestBody, ResponseBody};
 use crate::error::Error;
-use crate::headers::{self, X_REQUEST_ID};
+use crate::headers::{self, Census, X_REQUEST_ID};
 use crate::router;
+use crate::upstream::endpoint::LocalFuture;
 use crate::upstream::service::LocalService;
 
-/// Sends the request and waits for the head of the answer.
-pub(super) async fn send(
-    exchange: &mut Exchange,
-    request: http::Request<Incoming>,
-) -> Result<Response<ResponseBody>, Error> {
+/// An answer under way.
+pub(super) type Answer = LocalFuture<Result<Response<ResponseBody>, Error>>;
+
+/// Sends the request. Not an async function: the request would be moved through one more state machine.
+pub(super) fn begin(exchange: &mut Exchange, request: http::Request<Incoming>) -> Result<Answer, Error> {
     let limit = exchange.route().map_or(u64::MAX, |route| route.settings.body_bytes);
     let silence =
         exchange.info.guard.is_none().then_some(exchange.info.listener.settings.limits.body_timeout);
-    let fate = Rc::clone(&exchange.fate);
+    let fate = &exchange.fate;
     let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate));
     let target = choose(exchange).ok_or(Error::Internal("the route has no service"))?;
-    send_to(exchange, target, request).await
+    begin_at(exchange, target, request)
 }
 
 /// Sends a request to one service of the plan.
-pub(super) async fn send_to(
+pub(super) fn begin_at(
     exchange: &mut Exchange,
     target: usize,
     mut request: http::Request<RequestBody>,
-) -> Result<Response<ResponseBody>, Error> {
+) -> Result<Answer, Error> {
     let plan = Rc::clone(&exchange.plan);
     let service = plan.services.get(target).ok_or(Error::Internal("the route has no service"))?;
     exchange.service = Some(service.shared.settings.name.clone());
     prepare(exchange, service, &mut request);
-    let mut response = service.call(request).await?;
+    Ok(service.call(request))
+}
+
+/// Takes the head of the answer.
+pub(super) fn end(
+    exchange: &Exchange,
+    mut response: Response<ResponseBody>,
+) -> Result<Response<ResponseBody>, Error> {
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         accept_switch(exchange, &mut response)?;
     }
     Ok(response)
+}
+
+/// Sends a request to one service of the plan and waits for the head of the answer.
+pub(super) async fn send_to(
+    exchange: &mut Exchange,
+    target: usize,
+    request: http::Request<RequestBody>,
+) -> Result<Response<ResponseBody>, Error> {
+    let response = begin_at(exchange, target, request)?.await?;
+    end(exchange, response)
 }
 
 /// Picks a target by weight.
@@ -66,28 +84,33 @@ pub(super) fn choose(exchange: &Exchange) -> Option<usize> {
 fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::Request<RequestBody>) {
     let settings = &service.shared.settings;
     let upgrade = take_upgrade(exchange, request);
+    let absolute = request.uri().authority().is_some();
     let map = request.headers_mut();
-    headers::drop_hop_by_hop(map);
-    headers::join_cookies(map);
-    // reading the body is what sends the client its 100: the upstream need not be asked again
-    map.remove(EXPECT);
+    let seen = Census::take(map);
+    headers::drop_hop_by_hop(map, seen);
+    if seen.cookie {
+        headers::join_cookies(map);
+    }
     if let Some(protocol) = upgrade {
         map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         map.insert(UPGRADE, protocol);
     }
     let peer = exchange.info.peer.ip().to_canonical();
-    headers::write_forwarding(map, settings.forwarding, peer, exchange.origin, exchange.host.as_ref());
+    headers::write_forwarding(map, settings.forwarding, peer, exchange.origin, exchange.host.as_ref(), seen);
     let asked = exchange.info.listener.settings.asks_for_certificates();
-    headers::write_client_verify(map, asked, exchange.info.client_certificate);
+    headers::write_client_verify(map, asked, exchange.info.client_certificate, seen);
     if let Ok(id) = HeaderValue::from_bytes(exchange.id.as_bytes()) {
         map.insert(X_REQUEST_ID, id);
     }
-    if settings.preserve_host {
-        if let Some(host) = &exchange.host {
+    match &exchange.host {
+        _ if !settings.preserve_host => {
+            map.remove(HOST); // each endpoint writes its own
+        }
+        // an HTTP/1 request with a path alone has it already
+        Some(host) if absolute => {
             map.insert(HOST, host.clone());
         }
-    } else {
-        map.remove(HOST); // each endpoint writes its own
+        _ => {}
     }
     rewrite(exchange, request);
     *request.version_mut() = Version::HTTP_11;

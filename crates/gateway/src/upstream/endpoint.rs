@@ -75,14 +75,17 @@ pub(crate) trait Call<Req> {
     fn call(&mut self, request: Req) -> LocalFuture<Result<Response, Error>>;
 }
 
-impl<S, Req> Call<Req> for S
+/// A stack of policies, called through a pointer.
+pub(crate) struct Policied<S>(pub(crate) S);
+
+impl<S, Req> Call<Req> for Policied<S>
 where
     S: Service<Req, Response = Response, Error = Error>,
     S::Future: 'static,
 {
     fn call(&mut self, request: Req) -> LocalFuture<Result<Response, Error>> {
         // the layers decide in `call` and are always ready: see the resilience crate
-        Box::pin(Service::call(self, request))
+        Box::pin(self.0.call(request))
     }
 }
 
@@ -104,6 +107,15 @@ impl Service<Request> for PoolService {
     }
 }
 
+/// The way to an endpoint that has no policy of its own.
+struct Unpolicied(PoolService);
+
+impl Call<Request> for Unpolicied {
+    fn call(&mut self, request: Request) -> LocalFuture<Result<Response, Error>> {
+        Service::call(&mut self.0, request)
+    }
+}
+
 /// One core's way to an endpoint.
 pub(crate) struct LocalEndpoint {
     pub(crate) shared: Arc<Endpoint>,
@@ -117,10 +129,20 @@ pub(crate) struct LocalEndpoint {
 impl LocalEndpoint {
     pub(crate) fn new(shared: Arc<Endpoint>, service: &settings::Service, meters: &Meters) -> Self {
         let pool = Rc::new(Pool::new(Arc::clone(&shared.connector), service));
-        let stacked = shared.policies.layer(PoolService(Rc::clone(&pool)));
+        let policies = &service.policies;
+        let bare = policies.breaker.is_none()
+            && policies.rate_limit.is_none()
+            && policies.bulkhead.is_none()
+            && policies.attempt_timeout.is_none()
+            && policies.fault.is_none();
+        let pooled = PoolService(Rc::clone(&pool));
+        let stacked: Box<dyn Call<Request>> = match bare {
+            true => Box::new(Unpolicied(pooled)),
+            false => Box::new(Policied(shared.policies.layer(pooled))),
+        };
         let load = Arc::new(PeakEwma::new(ewma::Settings::default(), Instant::now()));
         let took = meters.attempts(&service.name, &shared.label);
-        Self { shared, pool, load, took, service: RefCell::new(Box::new(stacked)) }
+        Self { shared, pool, load, took, service: RefCell::new(stacked) }
     }
 
     pub(crate) fn call(&self, request: Request) -> LocalFuture<Result<Response, Error>> {

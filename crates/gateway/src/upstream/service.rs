@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use seaworthy_resilience::http::ReplayBody;
 use seaworthy_resilience::outlier::{Ejection, Origin, Outlier};
 use seaworthy_resilience::{Outcome, PolicyStatus};
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use tower::Layer;
 use super::Response;
 use super::balancer::{self, Balancer, BalancerService};
 use super::connect::Connector;
-use super::endpoint::{Call, Endpoint, LocalFuture};
+use super::endpoint::{Call, Endpoint, LocalFuture, Policied};
 use super::rules::{self, Policies};
 use crate::body::RequestBody;
 use crate::error::Error;
@@ -76,6 +77,16 @@ impl Service {
     }
 }
 
+/// The way to a service whose requests pass no policy before the balancer.
+struct Unpolicied(BalancerService);
+
+impl Call<http::Request<RequestBody>> for Unpolicied {
+    fn call(&mut self, request: http::Request<RequestBody>) -> LocalFuture<Result<Response, Error>> {
+        let request = request.map(|body| ReplayBody::through(ReplayBody::through(body)));
+        tower::Service::call(&mut self.0, request)
+    }
+}
+
 /// One core's way to a service.
 pub(crate) struct LocalService {
     pub(crate) shared: Arc<Service>,
@@ -86,8 +97,17 @@ pub(crate) struct LocalService {
 impl LocalService {
     pub(crate) fn new(shared: Arc<Service>, meters: &Meters) -> Self {
         let balancer = Rc::new(Balancer::new(Arc::clone(&shared), meters));
-        let stack = shared.policies.outer().layer(BalancerService(Rc::clone(&balancer)));
-        Self { shared, balancer, stack: RefCell::new(Box::new(stack)) }
+        let balanced = BalancerService(Rc::clone(&balancer));
+        let policies = &shared.settings.policies;
+        let bare = policies.total_timeout.is_none()
+            && policies.retry.is_none()
+            && policies.hedge.is_none()
+            && policies.shed.is_none();
+        let stack: Box<dyn Call<http::Request<RequestBody>>> = match bare {
+            true => Box::new(Unpolicied(balanced)),
+            false => Box::new(Policied(shared.policies.outer().layer(balanced))),
+        };
+        Self { shared, balancer, stack: RefCell::new(stack) }
     }
 
     /// Sends a request through all policies.

@@ -23,7 +23,7 @@ pin_project! {
         second: Option<Pin<Box<S::Future>>>,
         timer: Option<Pin<Box<Sleep>>>,
         // the second request, while its service is not ready
-        request: Option<P::Request>,
+        request: Option<Box<P::Request>>,
         spare: Option<Spare<S, P, P::Kept>>,
         race: Race,
         tracked: Option<Tracked>,
@@ -109,7 +109,7 @@ where
             let delay = spare.shared.settings.delay;
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(delay)));
             ready!(timer.as_mut().poll(cx));
-            *this.request = spare.again();
+            *this.request = spare.again().map(Box::new);
             if this.request.is_none() {
                 this.race.close();
                 return Poll::Pending;
@@ -125,7 +125,7 @@ where
         if let Some(request) = this.request.take() {
             spare.shared.hedged.add();
             this.race.start();
-            *this.second = Some(Box::pin(spare.service.call(request)));
+            *this.second = Some(Box::pin(spare.service.call(*request)));
         }
         Poll::Ready(())
     }

@@ -24,7 +24,8 @@ enum Source<B> {
     Through(B),
     /// There never was anything to keep.
     Empty,
-    Kept(Player<B>),
+    /// Boxed: a body moves through every layer, and most requests have none.
+    Kept(Box<Player<B>>),
 }
 
 /// One attempt's reading of the tape, and of the stream behind its end.
@@ -90,7 +91,7 @@ impl<B: Body> ReplayBody<B> {
             Reel { pieces: Vec::new(), trailers: None, size: 0, max, state: ReelState::Open, rest: None };
         let reel = Arc::new(Mutex::new(reel));
         let tape = Tape { reel: Some(Arc::clone(&reel)), length };
-        (Self { source: Source::Kept(Player::new(reel, Some(inner), length)) }, Some(tape))
+        (Self { source: Source::Kept(Box::new(Player::new(reel, Some(inner), length))) }, Some(tape))
     }
 }
 
@@ -108,7 +109,7 @@ impl<B> Tape<B> {
             ReelState::Lost => false,
         };
         let player = || Player::new(Arc::clone(reel), rest, self.length);
-        playable.then(|| ReplayBody { source: Source::Kept(player()) })
+        playable.then(|| ReplayBody { source: Source::Kept(Box::new(player())) })
     }
 
     /// Whether the whole body was read from the caller.

@@ -58,7 +58,8 @@ where
     B: Body<Data = Bytes>,
 {
     type Request = Request<ReplayBody<B>>;
-    type Kept = KeptRequest<B>;
+    // boxed: it rides along with every call, through every layer, and is needed by few
+    type Kept = Box<KeptRequest<B>>;
 
     fn prepare(&self, request: Request<B>) -> (Self::Request, Option<Self::Kept>) {
         let (parts, body) = request.into_parts();
@@ -66,13 +67,15 @@ where
             return (Request::from_parts(parts, ReplayBody::through(body)), None);
         }
         let (body, tape) = ReplayBody::keeping(body, self.max_body);
-        let kept = tape.map(|body| KeptRequest {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            version: parts.version,
-            headers: parts.headers.clone(),
-            extensions: parts.extensions.clone(),
-            body,
+        let kept = tape.map(|body| {
+            Box::new(KeptRequest {
+                method: parts.method.clone(),
+                uri: parts.uri.clone(),
+                version: parts.version,
+                headers: parts.headers.clone(),
+                extensions: parts.extensions.clone(),
+                body,
+            })
         });
         (Request::from_parts(parts, body), kept)
     }

@@ -31,9 +31,9 @@ pin_project! {
         Calling { #[pin] inner: F },
         /// The next attempt waits for its time. Boxed because it is rare: inline, every first attempt would be
         /// moved around at this size.
-        Waiting { wait: Pin<Box<Sleep>>, request: Option<R> },
+        Waiting { wait: Pin<Box<Sleep>>, request: Option<Box<R>> },
         /// The next attempt waits for the service.
-        Readying { request: Option<R> },
+        Readying { request: Option<Box<R>> },
     }
 }
 
@@ -145,7 +145,7 @@ where
                         again.over = true;
                         return Poll::Ready(result);
                     };
-                    State::Waiting { wait: Box::pin(sleep(wait)), request: Some(request) }
+                    State::Waiting { wait: Box::pin(sleep(wait)), request: Some(Box::new(request)) }
                 }
                 StateProj::Waiting { wait, request } => {
                     ready!(wait.as_mut().poll(cx));
@@ -158,7 +158,7 @@ where
                         return Poll::Ready(Err(error));
                     }
                     let Some(request) = request.take() else { return Poll::Pending };
-                    State::Calling { inner: again.service.call(request) }
+                    State::Calling { inner: again.service.call(*request) }
                 }
             };
             this.state.set(next);
