@@ -3,6 +3,7 @@
 
 mod check;
 mod config;
+mod demo;
 mod takeover;
 mod up;
 
@@ -28,6 +29,8 @@ enum Command {
     /// Print what a configuration may hold
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Show what the gateway does for a fragile service, with real traffic, in under a minute
+    Demo(demo::Options),
     /// A service that fails on purpose; the demo runs it
     #[command(hide = true)]
     Fragile(seaworthy_fragile::Options),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Schema) => print(&format!("{:#}\n", config::schema())),
         Command::Config(ConfigCommand::Reference) => print(&config::reference::markdown()),
         Command::Config(ConfigCommand::Openapi) => print(&seaworthy_api::openapi()),
+        Command::Demo(options) => demo::run(options).map_err(|error| error.to_string()),
         Command::Fragile(options) => match seaworthy_fragile::run(&options) {
             Ok(code) => return code,
             Err(error) => Err(error.to_string()),
