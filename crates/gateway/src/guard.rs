@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 mod chunked;
 mod head;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -386,13 +387,14 @@ impl<S> Guard<S> {
         self.ready.extend_from_slice(&substitute);
     }
 
-    /// What reading comes to after a refusal: an error inside a body, the end of the stream between messages.
-    fn refused(&self) -> io::Result<()> {
+    /// What reading comes to after a refusal: an error inside a body, nothing at all between messages. The end of the
+    /// stream would make the HTTP library give up the substitute before it is answered.
+    fn refused(&self) -> Poll<io::Result<()>> {
         match self.shared.violation.get() {
             Some(violation) if violation.is_mid_body() => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, violation))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, violation)))
             }
-            _ => Ok(()),
+            _ => Poll::Pending,
         }
     }
 
@@ -442,7 +444,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         }
         loop {
             if matches!(this.framing, Framing::Refused) {
-                return Poll::Ready(this.refused());
+                return this.refused();
             }
             let before = buf.filled().len();
             match Pin::new(&mut this.stream).poll_read(cx, buf) {

@@ -2,6 +2,8 @@
 
 use memchr::memchr;
 
+use super::target;
+
 /// Why a request was refused before anything else looked at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
@@ -29,8 +31,8 @@ pub enum Violation {
     /// Both `Content-Length` and `Transfer-Encoding`.
     #[error("both content-length and transfer-encoding are present")]
     AmbiguousLength,
-    /// Not exactly one `Host` (HTTP/1.1), or more than one.
-    #[error("there must be exactly one host header")]
+    /// Not exactly one `Host` (HTTP/1.1), more than one, or one that is no host.
+    #[error("there must be exactly one host header, with a host")]
     Host,
     /// The request line is not `METHOD target HTTP/1.x`.
     #[error("the request line is malformed")]
@@ -156,7 +158,7 @@ fn request_line(line: &[u8]) -> Result<u8, Violation> {
     if method.is_empty()
         || target.is_empty()
         || !method.iter().all(|b| is_token(*b))
-        || target.contains(&b'\t')
+        || !target::is_target(method, target)
     {
         return Err(Violation::RequestLine);
     }
@@ -178,7 +180,12 @@ fn header(line: &[u8], seen: &mut Seen) -> Result<(), Violation> {
     }
     // the length tells most headers apart without a comparison
     match name.len() {
-        4 if name.eq_ignore_ascii_case(b"host") => seen.hosts = seen.hosts.saturating_add(1),
+        4 if name.eq_ignore_ascii_case(b"host") => {
+            if !target::is_host(value) {
+                return Err(Violation::Host);
+            }
+            seen.hosts = seen.hosts.saturating_add(1);
+        }
         7 if name.eq_ignore_ascii_case(b"upgrade") => seen.upgrade = true,
         14 if name.eq_ignore_ascii_case(b"content-length") => {
             if seen.content_length.is_some() {

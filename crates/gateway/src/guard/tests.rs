@@ -39,7 +39,11 @@ fn read(pieces: Vec<Vec<u8>>) -> (Result<Vec<u8>, String>, Option<Violation>) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let mut out = Vec::new();
-    let result = runtime.block_on(guard.read_to_end(&mut out)).map(|_| out).map_err(|e| e.to_string());
+    // behind a refusal there is neither more to read nor an end
+    let patience = Duration::from_secs(1);
+    let read = runtime.block_on(async { tokio::time::timeout(patience, guard.read_to_end(&mut out)).await });
+    assert!(read.is_ok() || shared.violation().is_some(), "reading never ended");
+    let result = read.unwrap_or(Ok(0)).map(|_| out).map_err(|e| e.to_string());
     (result, shared.violation())
 }
 
