@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
+
+use crate::request::Trail;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,8 @@ struct Stream {
     /// Longest silence, where nothing below (the guard of HTTP/1) sees to it.
     silence: Option<Silence>,
     fate: Rc<BodyFate>,
+    /// Tells the attempt this body is sent with that it failed by no fault of the upstream.
+    trail: Arc<Trail>,
 }
 
 impl RequestBody {
@@ -57,17 +63,26 @@ impl RequestBody {
         limit: u64,
         silence: Option<Duration>,
         fate: &Rc<BodyFate>,
+        trail: &Arc<Trail>,
     ) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
-        let (silence, fate) = (silence.map(Silence::new), Rc::clone(fate));
-        Self(Some(Box::new(Stream { incoming, limit, silence, fate })))
+        let (silence, fate, trail) = (silence.map(Silence::new), Rc::clone(fate), Arc::clone(trail));
+        Self(Some(Box::new(Stream { incoming, limit, silence, fate, trail })))
     }
 }
 
 impl Stream {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_within_limits(cx);
+        if let Poll::Ready(Some(Err(_))) = polled {
+            self.trail.client_failed.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn poll_within_limits(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         if let Some(silence) = &mut self.silence
             && silence.is_over(&polled, cx)

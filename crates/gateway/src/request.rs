@@ -27,7 +27,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -59,6 +59,8 @@ pub(crate) struct Trail {
     pub(crate) endpoint: Mutex<Option<Arc<str>>>,
     /// Its place among its service's endpoints, plus one; 0 before the first attempt.
     pub(crate) last: AtomicUsize,
+    /// Whether the client's body failed, and with it the attempt it was sent with.
+    pub(crate) client_failed: AtomicBool,
 }
 
 /// One request and what is known of it so far.

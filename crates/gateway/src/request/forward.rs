@@ -24,8 +24,8 @@ pub(super) fn begin(exchange: &mut Exchange, request: http::Request<Incoming>) -
     let limit = exchange.route().map_or(u64::MAX, |route| route.settings.body_bytes);
     let silence =
         exchange.info.guard.is_none().then_some(exchange.info.listener.settings.limits.body_timeout);
-    let fate = &exchange.fate;
-    let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate));
+    let (fate, trail) = (&exchange.fate, &exchange.trail);
+    let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate, trail));
     let target = choose(exchange).ok_or(Error::Internal("the route has no service"))?;
     begin_at(exchange, target, request)
 }

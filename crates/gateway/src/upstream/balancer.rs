@@ -87,7 +87,7 @@ impl Balancer {
 
     async fn attempt(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
         let now = Instant::now();
-        let trail = request.extensions_mut().remove::<Arc<Trail>>();
+        let trail = request.extensions().get::<Arc<Trail>>().cloned();
         let avoid = trail.as_ref().and_then(|trail| trail.last_endpoint());
         let at = self.pick(now, avoid);
         let endpoint = self.endpoints.get(at).ok_or(Error::NoEndpoint { retry_after: None })?;

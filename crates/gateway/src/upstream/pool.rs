@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::connect::{Connector, Sender};
 use super::{Body, Request, Response};
 use crate::body::{Outcome, ResponseBody, Watcher};
 use crate::error::Error;
+use crate::request::Trail;
 
 struct Idle {
     sender: http1::SendRequest<Body>,
@@ -46,8 +48,15 @@ impl Pool {
         }
     }
 
-    /// Sends a request and waits for the head of its answer.
-    pub(crate) async fn send(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
+    /// Sends a request and waits for the head of its answer. Where it failed because the client's body did, that is no
+    /// failure of the upstream: nobody may open a breaker by breaking off uploads.
+    pub(crate) async fn send(self: Rc<Self>, request: Request) -> Result<Response, Error> {
+        let trail = request.extensions().get::<Arc<Trail>>().cloned();
+        let blameless = move || trail.is_some_and(|trail| trail.client_failed.load(Ordering::Relaxed));
+        self.send_pooled(request).await.map_err(|error| if blameless() { Error::Client } else { error })
+    }
+
+    async fn send_pooled(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
         // a pooled connection may have been closed by the other side just now: the request comes back unsent then,
         // and the next connection gets it. A fresh connection gets one chance.
         while let Some(sender) = self.checkout() {
