@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether the body came to its end.
+    pub(crate) whole: bool,
 }
 
 impl Seen {
@@ -146,8 +148,11 @@ impl Upstream {
 
 async fn see(request: Request<Incoming>) -> Seen {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    Seen { method: parts.method.to_string(), target: parts.uri.to_string(), headers: parts.headers, body }
+    let body = body.collect().await;
+    let whole = body.is_ok();
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let (method, target) = (parts.method.to_string(), parts.uri.to_string());
+    Seen { method, target, headers: parts.headers, body, whole }
 }
 
 /// Puts an answer together.
