@@ -83,7 +83,8 @@ pub(crate) async fn policies(
     Path(name): Path<String>,
 ) -> Result<Json<Policies>, Problem> {
     let found = control.gateway.policies(&name);
-    let found = found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "no_service", "there is no such service"))?;
+    let found =
+        found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "no_service", "there is no such service"))?;
     let policy = |policy: seaworthy_gateway::status::Policy| Policy {
         kind: policy.kind.to_owned(),
         endpoint: policy.endpoint.map(|endpoint| endpoint.to_string()),
@@ -91,5 +92,8 @@ pub(crate) async fn policies(
         state: policy.state,
         effects: Value::Object(policy.effects),
     };
-    Ok(Json(Policies { service: found.service.to_string(), policies: found.policies.into_iter().map(policy).collect() }))
+    Ok(Json(Policies {
+        service: found.service.to_string(),
+        policies: found.policies.into_iter().map(policy).collect(),
+    }))
 }

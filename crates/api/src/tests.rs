@@ -15,8 +15,13 @@ fn control() -> Control {
     service.policies.total_timeout = Some(std::time::Duration::from_secs(1));
     let settings =
         Settings { services: vec![service], routes: vec![Route::everything("shop")], ..Settings::default() };
-    let options =
-        Options { threads: 1, cache_bytes: 1 << 20, metrics: metrics.clone(), access: None, tracer: Tracer::off() };
+    let options = Options {
+        threads: 1,
+        cache_bytes: 1 << 20,
+        metrics: metrics.clone(),
+        access: None,
+        tracer: Tracer::off(),
+    };
     let gateway = Arc::new(Gateway::start(settings, options).unwrap());
     Control { gateway, metrics, lifecycle: Lifecycle::default() }
 }
@@ -60,7 +65,10 @@ async fn purging_asks_for_one_of_two() {
         let (status, body) = ask(&control, "POST", "/api/v1/cache/purge", bad).await;
         assert_eq!(status, 400, "{bad}: {body}");
     }
-    assert_eq!(ask(&control, "POST", "/api/v1/cache/purge", r#"{"path":"/"}"#).await, (200, r#"{"purged":0}"#.into()));
+    assert_eq!(
+        ask(&control, "POST", "/api/v1/cache/purge", r#"{"path":"/"}"#).await,
+        (200, r#"{"purged":0}"#.into())
+    );
     assert_eq!(ask(&control, "GET", "/api/v1/cache/purge", "").await.0, 405);
     assert_eq!(ask(&control, "GET", "/nowhere", "").await.0, 404);
 }
@@ -69,7 +77,10 @@ async fn purging_asks_for_one_of_two() {
 async fn metrics_are_scraped_and_the_document_is_served() {
     let control = control();
     let (status, body) = ask(&control, "GET", "/metrics", "").await;
-    assert!(status == 200 && body.contains("seaworthy_policy_effects_total{") && body.ends_with("# EOF\n"), "{body}");
+    assert!(
+        status == 200 && body.contains("seaworthy_policy_effects_total{") && body.ends_with("# EOF\n"),
+        "{body}"
+    );
     let (status, body) = ask(&control, "GET", "/api/v1/openapi.json", "").await;
     assert!(status == 200 && body.contains("/api/v1/services/{name}/policies"));
 }

@@ -22,8 +22,14 @@ pub enum Error {
     TooLong(String),
 }
 
-const UNITS: [(&str, u64); 6] =
-    [("us", 1), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
+const UNITS: [(&str, u64); 6] = [
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
 const LONGEST_US: u64 = 100 * 365 * 86_400_000_000;
 
 /// Reads a duration. Units: `us`, `ms`, `s`, `m`, `h`, `d`, largest first by convention but in any order;
@@ -85,7 +91,8 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, ms) in [("30s", 30_000), ("250ms", 250), ("1m30s", 90_000), ("1.5s", 1_500), ("2h", 7_200_000)]
+        for (text, ms) in
+            [("30s", 30_000), ("250ms", 250), ("1m30s", 90_000), ("1.5s", 1_500), ("2h", 7_200_000)]
         {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }

@@ -91,7 +91,10 @@ pub struct UnknownErrorCode(String);
 impl FromStr for ErrorCode {
     type Err = UnknownErrorCode;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|code| code.as_str() == text).ok_or_else(|| UnknownErrorCode(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| UnknownErrorCode(text.to_owned()))
     }
 }
 

@@ -92,7 +92,7 @@ impl Wire for TcpStream {
     }
 }
 
-impl Wire for TlsStream<TcpStream> {
+impl Wire for Box<TlsStream<TcpStream>> {
     fn socket(&self) -> &TcpStream {
         self.get_ref().0
     }
@@ -118,29 +118,34 @@ impl Drop for Slot {
 }
 
 /// Serves a connection to its end. Errors of single clients are not ours: they are noted and forgotten.
+///
+/// Whatever is large is behind a pointer and made when it is needed: this future is what an idle connection costs.
 pub(crate) async fn serve(core: Rc<Core>, listener: Arc<ListenerPlan>, tcp: TcpStream, peer: SocketAddr) {
     let _ = tcp.set_nodelay(true);
-    let served = match &listener.tls {
+    let served = match listener.tls.clone() {
         None => clear(core, listener, tcp, peer).await,
-        Some(config) => {
-            let acceptor = TlsAcceptor::from(Arc::clone(config));
-            let patience = listener.settings.limits.handshake_timeout;
-            match tokio::time::timeout(patience, acceptor.accept(tcp)).await {
-                Ok(Ok(tls)) => encrypted(core, listener, tls, peer).await,
-                Ok(Err(error)) => {
-                    core.meters.handshake_failed();
-                    Err(error)
-                }
-                Err(_) => {
-                    core.meters.handshake_failed();
-                    Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))
-                }
+        Some(config) => match Box::pin(handshake(&listener, config, tcp)).await {
+            Ok(tls) => Box::pin(encrypted(core, listener, tls, peer)).await,
+            Err(error) => {
+                core.meters.handshake_failed();
+                Err(error)
             }
-        }
+        },
     };
     if let Err(error) = served {
         tracing::debug!(%peer, %error, "connection ended");
     }
+}
+
+async fn handshake(
+    listener: &ListenerPlan,
+    config: Arc<rustls::ServerConfig>,
+    tcp: TcpStream,
+) -> io::Result<Box<TlsStream<TcpStream>>> {
+    let patience = listener.settings.limits.handshake_timeout;
+    let shaken = tokio::time::timeout(patience, TlsAcceptor::from(config).accept(tcp)).await;
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long");
+    shaken.map_err(late)?.map(Box::new)
 }
 
 async fn clear(
@@ -158,7 +163,10 @@ async fn clear(
         }
     };
     let info = info(listener, peer, false, false);
-    if preface { http2_connection(core, info, tcp).await } else { http1_connection(core, info, tcp).await }
+    match preface {
+        true => Box::pin(http2_connection(core, info, tcp)).await,
+        false => http1_connection(core, info, tcp).await,
+    }
 }
 
 /// Whether the first bytes are HTTP/2's. They stay unread.
@@ -182,14 +190,17 @@ async fn speaks_http2(core: &Core, tcp: &TcpStream) -> io::Result<bool> {
 async fn encrypted(
     core: Rc<Core>,
     listener: Arc<ListenerPlan>,
-    tls: TlsStream<TcpStream>,
+    tls: Box<TlsStream<TcpStream>>,
     peer: SocketAddr,
 ) -> io::Result<()> {
     let session = tls.get_ref().1;
     let http2 = session.alpn_protocol() == Some(b"h2");
     let certificate = session.peer_certificates().is_some();
     let info = info(listener, peer, true, certificate);
-    if http2 { http2_connection(core, info, tls).await } else { http1_connection(core, info, tls).await }
+    match http2 {
+        true => Box::pin(http2_connection(core, info, tls)).await,
+        false => Box::pin(http1_connection(core, info, tls)).await,
+    }
 }
 
 fn info(listener: Arc<ListenerPlan>, peer: SocketAddr, tls: bool, client_certificate: bool) -> Info {
@@ -254,12 +265,12 @@ async fn http1_connection<S: Wire>(core: Rc<Core>, mut info: Info, stream: S) ->
         // boxed, so that a parked connection does not carry the size of a serving one
         guard = match Box::pin(stretch(&core, &info, guard)).await? {
             Stretch::Park(guard) => guard,
-            Stretch::Tunnel(guard) => return tunnel(&core, &info, guard).await,
+            Stretch::Tunnel(guard) => return Box::pin(tunnel(&core, &info, guard)).await,
             Stretch::Close(None) => return Ok(()),
             Stretch::Close(Some(mut guard)) => {
                 guard.shutdown().await?;
                 if info.linger.get() {
-                    linger(guard).await;
+                    Box::pin(linger(guard)).await;
                 }
                 return Ok(());
             }
@@ -381,4 +392,19 @@ async fn http2_connection<S: Wire>(core: Rc<Core>, info: Info, stream: S) -> io:
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F: Future>(_: impl FnOnce(Rc<Core>, Arc<ListenerPlan>, TcpStream, SocketAddr) -> F) -> usize {
+        std::mem::size_of::<F>()
+    }
+
+    /// Ten thousand idle connections are ten thousand of these.
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size(serve) < 3_000, "{} bytes", size(serve));
+    }
 }

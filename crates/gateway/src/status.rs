@@ -116,7 +116,7 @@ pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {
             samples.counter(
                 "seaworthy.route.fallbacks",
                 "answers from a fallback",
-                &[name.clone()],
+                std::slice::from_ref(&name),
                 fallbacks,
             );
         }
@@ -125,7 +125,7 @@ pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {
             samples.gauge(
                 "seaworthy.rate_limit.keys",
                 "callers a rate limit remembers",
-                &[name.clone()],
+                std::slice::from_ref(&name),
                 keys,
             );
         }

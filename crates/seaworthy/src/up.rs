@@ -109,7 +109,8 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     gateway.listen(sockets.open(&addresses, &mut heir)?);
     let control_socket = sockets.open_control(compiled.control, &mut heir)?;
     let lifecycle = Lifecycle::default();
-    let control = Control { gateway: Arc::clone(&gateway), metrics: metrics.clone(), lifecycle: lifecycle.clone() };
+    let control =
+        Control { gateway: Arc::clone(&gateway), metrics: metrics.clone(), lifecycle: lifecycle.clone() };
     let served = tokio::spawn(serve_control(control_socket, control));
     lifecycle.enter(Phase::Ready);
     for address in &addresses {
@@ -141,7 +142,8 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
 
 /// Waits for the drain; a second signal ends the wait.
 async fn finish(drained: tokio::task::JoinHandle<()>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         let _ = drained.await;
         return;

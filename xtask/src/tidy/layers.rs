@@ -30,8 +30,11 @@ pub(super) fn check() -> Result<Vec<String>> {
         .no_deps()
         .exec()
         .map_err(|error| error.to_string())?;
-    let floors: BTreeMap<&str, usize> =
-        FLOORS.iter().enumerate().flat_map(|(floor, crates)| crates.iter().map(move |name| (*name, floor))).collect();
+    let floors: BTreeMap<&str, usize> = FLOORS
+        .iter()
+        .enumerate()
+        .flat_map(|(floor, crates)| crates.iter().map(move |name| (*name, floor)))
+        .collect();
     let mut found = Vec::new();
     for package in &metadata.packages {
         let name = package.name.as_str();

@@ -64,12 +64,33 @@ mod tests {
     #[test]
     fn targets() {
         let good = [
-            "/", "/a?b=c", "/a|b", "/a{b}", "/\u{e9}", "*", "http://a/b", "HTTPS://a:1/", "http://[::1]:1?x", "http://a",
+            "/",
+            "/a?b=c",
+            "/a|b",
+            "/a{b}",
+            "/\u{e9}",
+            "*",
+            "http://a/b",
+            "HTTPS://a:1/",
+            "http://[::1]:1?x",
+            "http://a",
         ];
         for target in good {
             assert!(is_target(b"GET", target.as_bytes()), "{target}");
         }
-        let bad = ["a", "a:1", "/a#b", "/a<b", "http://", "http:///b", "http://u@a/", "http://a/b#c", "ftp://a/", "//#", ""];
+        let bad = [
+            "a",
+            "a:1",
+            "/a#b",
+            "/a<b",
+            "http://",
+            "http:///b",
+            "http://u@a/",
+            "http://a/b#c",
+            "ftp://a/",
+            "//#",
+            "",
+        ];
         for target in bad {
             assert!(!is_target(b"GET", target.as_bytes()), "{target}");
         }
@@ -82,7 +103,9 @@ mod tests {
         for host in ["a", "a.b-c_d:80", "1.2.3.4", "[::1]", "[::1]:80", "a:", ""] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
-        for host in ["a b", "a,b", "u@a", "a/b", "a:b", "a:1:2", "[::1", "[]", "[::1]x", "a?", "a:123456", "\u{e9}"] {
+        for host in
+            ["a b", "a,b", "u@a", "a/b", "a:b", "a:1:2", "[::1", "[]", "[::1]x", "a?", "a:123456", "\u{e9}"]
+        {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
     }

@@ -66,7 +66,8 @@ impl Pool {
                 Err((None, error)) => return Err(error),
             }
         }
-        let sender = self.connector.connect().await?;
+        // boxed: a handshake's state is large, and this future is moved for every request
+        let sender = Box::pin(self.connector.connect()).await?;
         if let Sender::Http2(sender) = &sender {
             *self.shared.borrow_mut() = Some(sender.clone());
         }

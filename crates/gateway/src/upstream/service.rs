@@ -21,6 +21,9 @@ use crate::metrics::Meters;
 use crate::settings;
 use crate::tls::{self, TlsError};
 
+/// A policy, and the endpoint it belongs to where each endpoint has its own.
+type PlacedPolicy = (Option<Arc<str>>, Arc<dyn PolicyStatus>);
+
 /// What all cores know of a service.
 pub(crate) struct Service {
     pub(crate) settings: settings::Service,
@@ -66,7 +69,7 @@ impl Service {
     }
 
     /// Every policy in force, with the endpoint it belongs to.
-    pub(crate) fn policies(&self) -> Vec<(Option<Arc<str>>, Arc<dyn PolicyStatus>)> {
+    pub(crate) fn policies(&self) -> Vec<PlacedPolicy> {
         let shared = self.policies.shared_policies().into_iter().map(|policy| (None, policy));
         let outlier = self.outlier.iter().map(|o| (None, Arc::clone(o) as Arc<dyn PolicyStatus>));
         let own = self.endpoints.iter().flat_map(|endpoint| {

@@ -7,10 +7,10 @@ mod routes;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use seaworthy_gateway::settings::{Certificate as GatewayCertificate, Forwarding as GatewayForwarding};
 use seaworthy_gateway::settings::{
     ClientTls, Drain, HealthCheck, Protocol as GatewayProtocol, Service as GatewayService, Settings, Upstream,
 };
-use seaworthy_gateway::settings::{Certificate as GatewayCertificate, Forwarding as GatewayForwarding};
 use seaworthy_resilience::outlier;
 use seaworthy_telemetry::{access, logs, traces};
 
@@ -55,7 +55,11 @@ impl Files<'_> {
         path
     }
 
-    fn certificate(&mut self, certificate: &file::Certificate, problems: &mut Problems) -> GatewayCertificate {
+    fn certificate(
+        &mut self,
+        certificate: &file::Certificate,
+        problems: &mut Problems,
+    ) -> GatewayCertificate {
         for (name, value) in [("chain", &certificate.chain), ("key", &certificate.key)] {
             if value.value.is_empty() {
                 problems.push(certificate.spans.of(name), format!("a certificate needs `{name}`"));
@@ -89,7 +93,8 @@ pub(super) fn compile(
     let control = address(&file.control.listen, problems);
     for listener in &listeners {
         if listener.address == control {
-            problems.push(file.control.spans.of("listen"), "the control listener has the address of a listener");
+            problems
+                .push(file.control.spans.of("listen"), "the control listener has the address of a listener");
         }
     }
     let gateway = &file.gateway;
@@ -102,7 +107,10 @@ pub(super) fn compile(
             listeners,
             services,
             routes,
-            drain: Drain { timeout: gateway.drain_timeout, idle: gateway.drain_idle.min(gateway.drain_timeout) },
+            drain: Drain {
+                timeout: gateway.drain_timeout,
+                idle: gateway.drain_idle.min(gateway.drain_timeout),
+            },
             error_docs: gateway.error_docs.clone(),
         },
         threads: gateway.threads.unwrap_or(cores),
@@ -118,12 +126,17 @@ pub(super) fn compile(
 
 /// An address such as `0.0.0.0:8080`, `:8080` or `localhost:8080`.
 pub(super) fn address(text: &At<String>, problems: &mut Problems) -> SocketAddr {
-    let full = if text.value.starts_with(':') { format!("0.0.0.0{}", text.value) } else { text.value.clone() };
+    let full =
+        if text.value.starts_with(':') { format!("0.0.0.0{}", text.value) } else { text.value.clone() };
     match full.to_socket_addrs().ok().and_then(|mut all| all.next()) {
         Some(address) => address,
         None => {
             let suggestion = Some("write something like \"127.0.0.1:8080\" or \":8080\"".to_owned());
-            problems.suggest(text.span.clone(), format!("\"{}\" is not an address with a port", text.value), suggestion);
+            problems.suggest(
+                text.span.clone(),
+                format!("\"{}\" is not an address with a port", text.value),
+                suggestion,
+            );
             SocketAddr::from(([127, 0, 0, 1], 0))
         }
     }
@@ -178,7 +191,8 @@ fn service(
     let upstreams = upstreams(written, problems);
     let secure = upstreams.iter().any(|upstream| upstream.secure);
     if written.tls.is_some() && !secure && !upstreams.is_empty() {
-        problems.push(written.spans.of("tls"), "has no effect: no upstream of this service starts with https://");
+        problems
+            .push(written.spans.of("tls"), "has no effect: no upstream of this service starts with https://");
     }
     let several = upstreams.len() > 1;
     GatewayService {
@@ -268,7 +282,10 @@ fn outlier(written: &file::Service, several: bool, problems: &mut Problems) -> O
         },
     };
     if !several {
-        problems.push(written.spans.of("outlier"), "has no effect: the last upstream is never ejected, and there is one");
+        problems.push(
+            written.spans.of("outlier"),
+            "has no effect: the last upstream is never ejected, and there is one",
+        );
     }
     for contradiction in settings.validate() {
         problems.push(written.spans.of("outlier"), format!("outlier: {contradiction}"));

@@ -36,7 +36,12 @@ impl Problems {
     }
 
     /// Notes a problem and what would be right.
-    pub(crate) fn suggest(&mut self, span: Range<usize>, message: impl Into<String>, suggestion: Option<String>) {
+    pub(crate) fn suggest(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -20,7 +20,10 @@ pub(crate) fn markdown() -> String {
 
 fn table(out: &mut String, path: &str, fields: &[Field]) {
     let title = if path.is_empty() { "The file" } else { path };
-    let _ = write!(out, "\n## {title}\n\n| setting | type | default | what it does |\n| --- | --- | --- | --- |\n");
+    let _ = write!(
+        out,
+        "\n## {title}\n\n| setting | type | default | what it does |\n| --- | --- | --- | --- |\n"
+    );
     for field in fields {
         let default = field.default.as_ref().map_or("–".to_owned(), |default| format!("`{default}`"));
         let _ = writeln!(out, "| `{}` | {} | {default} | {} |", field.name, field.type_name, field.doc);

@@ -249,8 +249,12 @@ fn text<'a>(node: &'a Node<'_>, wanted: &str, problems: &mut Problems) -> Option
     let text = node.get_ref().as_str();
     if text.is_none() {
         let suggestion = match node.get_ref() {
-            DeValue::Integer(number) if wanted == "a duration" => Some(format!("write \"{}s\" for seconds", number.as_str())),
-            DeValue::Integer(number) if wanted == "a size" => Some(format!("write \"{}B\" for bytes", number.as_str())),
+            DeValue::Integer(number) if wanted == "a duration" => {
+                Some(format!("write \"{}s\" for seconds", number.as_str()))
+            }
+            DeValue::Integer(number) if wanted == "a size" => {
+                Some(format!("write \"{}B\" for bytes", number.as_str()))
+            }
             _ => None,
         };
         problems.suggest(node.span(), format!("expected {wanted}, found {}", kind(node)), suggestion);

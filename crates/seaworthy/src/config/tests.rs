@@ -102,7 +102,8 @@ fn settings_without_effect_are_problems() {
         ("budget = { model = \"active\", ttl = \"3s\" }", "`ttl` has no effect with this model"),
         ("health = { interval = \"1s\", timeout = \"2s\" }", "checks would overlap"),
     ] {
-        let problems = parse_with(&format!("{SHOP}{text}\n"), &[]).err().unwrap_or_else(|| panic!("{text}: fine"));
+        let problems =
+            parse_with(&format!("{SHOP}{text}\n"), &[]).err().unwrap_or_else(|| panic!("{text}: fine"));
         assert!(problems.to_string().contains(said), "{text}: {problems}");
     }
 }
@@ -117,11 +118,15 @@ fn the_environment_overrides_and_is_checked() {
 
 #[test]
 fn presets_and_switches() {
-    let policies = |text: &str| parse_with(&format!("{SHOP}{text}\n"), &[]).unwrap().gateway.services[0].policies.clone();
+    let policies = |text: &str| {
+        parse_with(&format!("{SHOP}{text}\n"), &[]).unwrap().gateway.services[0].policies.clone()
+    };
     assert_eq!(policies("preset = \"database\"").attempt_timeout, Some(Duration::from_secs(30)));
     assert_eq!(policies("preset = \"none\""), seaworthy_resilience::stack::Settings::none());
     let off = policies("retry = false\nbreaker = false\ntimeout = false\nbulkhead = false");
-    assert!(off.retry.is_none() && off.breaker.is_none() && off.total_timeout.is_none() && off.bulkhead.is_none());
+    assert!(
+        off.retry.is_none() && off.breaker.is_none() && off.total_timeout.is_none() && off.bulkhead.is_none()
+    );
     assert!(off.budget.is_none(), "a budget nobody wrote goes with the retries it is for");
 }
 
@@ -131,7 +136,9 @@ fn the_schema_describes_every_setting_once() {
     let service = &schema["properties"]["service"]["additionalProperties"];
     assert_eq!(service["additionalProperties"], false);
     assert_eq!(service["properties"]["connect_timeout"]["default"], "2s");
-    assert!(service["properties"]["upstreams"]["description"].as_str().unwrap().starts_with("Where it answers"));
+    assert!(
+        service["properties"]["upstreams"]["description"].as_str().unwrap().starts_with("Where it answers")
+    );
     assert_eq!(schema["properties"]["gateway"]["properties"]["cache_size"]["default"], "64MiB");
 }
 

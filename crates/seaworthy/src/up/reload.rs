@@ -50,13 +50,19 @@ impl Fixed {
 }
 
 impl Reloads {
-    pub(super) fn new(options: Options, compiled: &Compiled, gateway: Arc<Gateway>, sockets: Sockets) -> Self {
+    pub(super) fn new(
+        options: Options,
+        compiled: &Compiled,
+        gateway: Arc<Gateway>,
+        sockets: Sockets,
+    ) -> Self {
         let (sender, changes) = mpsc::channel(1);
         let files = watched(&options, compiled);
         let known = files.clone();
         let notice = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
-            let ours = event.paths.iter().any(|path| known.iter().any(|file| file.file_name() == path.file_name()));
+            let ours =
+                event.paths.iter().any(|path| known.iter().any(|file| file.file_name() == path.file_name()));
             if ours && !event.kind.is_access() {
                 // full means that a reload is due already
                 let _ = sender.try_send(());

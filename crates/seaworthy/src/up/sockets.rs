@@ -26,7 +26,11 @@ impl Sockets {
     }
 
     /// Opens (or inherits) sockets for addresses that have none yet.
-    pub(super) fn open(&mut self, addresses: &[SocketAddr], heir: &mut Heir) -> Result<Vec<CoreSocket>, Error> {
+    pub(super) fn open(
+        &mut self,
+        addresses: &[SocketAddr],
+        heir: &mut Heir,
+    ) -> Result<Vec<CoreSocket>, Error> {
         let mut opened = Vec::new();
         for address in addresses {
             if self.by_address.contains_key(address) {
@@ -42,7 +46,8 @@ impl Sockets {
                 listeners.push(listen(*address, true)?);
             }
             for listener in &listeners {
-                let listener = listener.try_clone().map_err(|error| Error::Listen { address: *address, error })?;
+                let listener =
+                    listener.try_clone().map_err(|error| Error::Listen { address: *address, error })?;
                 opened.push(CoreSocket { address: *address, listener });
             }
             self.by_address.insert(*address, listeners);
@@ -51,7 +56,11 @@ impl Sockets {
     }
 
     /// Opens (or inherits) the control listener.
-    pub(super) fn open_control(&mut self, address: SocketAddr, heir: &mut Heir) -> Result<TcpListener, Error> {
+    pub(super) fn open_control(
+        &mut self,
+        address: SocketAddr,
+        heir: &mut Heir,
+    ) -> Result<TcpListener, Error> {
         let listener = match heir.take(address).into_iter().next() {
             Some(listener) => listener,
             None => listen(address, false)?,
@@ -68,7 +77,8 @@ impl Sockets {
 
     /// All of them, for a successor.
     pub(crate) fn all(&self) -> impl Iterator<Item = (SocketAddr, &TcpListener)> {
-        let data = self.by_address.iter().flat_map(|(address, all)| all.iter().map(|socket| (*address, socket)));
+        let data =
+            self.by_address.iter().flat_map(|(address, all)| all.iter().map(|socket| (*address, socket)));
         data.chain(self.control.iter().map(|(address, socket)| (*address, socket)))
     }
 }

@@ -9,4 +9,5 @@
 mod harness;
 
 mod clients;
+mod failures;
 mod hostile;

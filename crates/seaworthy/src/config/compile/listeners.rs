@@ -1,8 +1,8 @@
 //! Listeners.
 
 use seaworthy_gateway::settings::{
-    ClientAuth as GatewayClientAuth, Limits as GatewayLimits, Listener as GatewayListener, ServerTls as GatewayTls,
-    TlsVersion as GatewayVersion,
+    ClientAuth as GatewayClientAuth, Limits as GatewayLimits, Listener as GatewayListener,
+    ServerTls as GatewayTls, TlsVersion as GatewayVersion,
 };
 
 use super::{Files, address};
@@ -34,7 +34,11 @@ fn listener(written: &Listener, files: &mut Files<'_>, problems: &mut Problems) 
         network
             .map_err(|_| {
                 let suggestion = Some("write something like \"10.0.0.0/8\" or \"10.1.2.3\"".to_owned());
-                problems.suggest(text.span.clone(), format!("\"{}\" is not a network", text.value), suggestion);
+                problems.suggest(
+                    text.span.clone(),
+                    format!("\"{}\" is not a network", text.value),
+                    suggestion,
+                );
             })
             .ok()
     });
@@ -54,7 +58,8 @@ fn tls(written: &ServerTls, files: &mut Files<'_>, problems: &mut Problems) -> G
     }
     let mut authority = |what: &str| {
         let Some(ca) = &written.client_ca else {
-            problems.push(written.spans.of("client_auth"), format!("client_auth = \"{what}\" needs `client_ca`"));
+            problems
+                .push(written.spans.of("client_auth"), format!("client_auth = \"{what}\" needs `client_ca`"));
             return std::path::PathBuf::new();
         };
         files.resolve(ca)

@@ -47,7 +47,9 @@ pub(super) fn policies(written: &Service, environment: &Environment, problems: &
         settings.budget = None;
     }
     let overrides = environment.iter().filter(|(name, _)| {
-        ["SEAWORTHY_CIRCUIT_BREAKER_", "SEAWORTHY_RETRY_", "SEAWORTHY_BULKHEAD_"].iter().any(|p| name.starts_with(p))
+        ["SEAWORTHY_CIRCUIT_BREAKER_", "SEAWORTHY_RETRY_", "SEAWORTHY_BULKHEAD_"]
+            .iter()
+            .any(|p| name.starts_with(p))
     });
     if written.preset != Preset::None
         && let Err(errors) = apply_overrides(&mut settings, overrides.cloned())
@@ -122,7 +124,9 @@ fn timeouts(written: &Service, settings: &mut Settings) {
             if let Some(total) = timeout.total {
                 settings.total_timeout = Some(total);
                 // a preset's limit for an attempt that a shorter total makes pointless is the preset's, not the user's
-                if timeout.attempt.is_none() && settings.attempt_timeout.is_some_and(|attempt| attempt >= total) {
+                if timeout.attempt.is_none()
+                    && settings.attempt_timeout.is_some_and(|attempt| attempt >= total)
+                {
                     settings.attempt_timeout = None;
                 }
             }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use seaworthy_gateway::settings::{
-    Cache as GatewayCache, Cors as GatewayCors, Fallback as GatewayFallback, RateKey, RateLimit, Route as GatewayRoute,
+    Cache as GatewayCache, Cors as GatewayCors, Fallback as GatewayFallback, RateKey, RateLimit,
+    Route as GatewayRoute,
 };
 
 use crate::config::file::{Cors, Fallback, File, Route, RouteRate, SecurityHeaders};
@@ -68,18 +69,25 @@ fn rewrite(written: &Route, problems: &mut Problems) {
         problems.push(rewrite.span.clone(), "a rewritten path starts with a slash");
     }
     let names = |text: &str| -> Vec<String> {
-        text.split('{').skip(1).filter_map(|p| p.split_once('}')).map(|(n, _)| n.trim_start_matches('*').to_owned()).collect()
+        text.split('{')
+            .skip(1)
+            .filter_map(|p| p.split_once('}'))
+            .map(|(n, _)| n.trim_start_matches('*').to_owned())
+            .collect()
     };
     let known = names(&written.path.value);
     for name in names(&rewrite.value).iter().filter(|name| !known.contains(name)) {
-        let suggestion = nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean {{{n}}}?"));
+        let suggestion =
+            nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean {{{n}}}?"));
         problems.suggest(rewrite.span.clone(), format!("`path` has no parameter {{{name}}}"), suggestion);
     }
 }
 
 fn methods(written: &[At<String>], problems: &mut Problems) -> Vec<Method> {
     let parse = |text: &At<String>| {
-        let known = Method::from_bytes(text.value.as_bytes()).ok().filter(|m| m.as_str().bytes().all(|b| b.is_ascii_uppercase()));
+        let known = Method::from_bytes(text.value.as_bytes())
+            .ok()
+            .filter(|m| m.as_str().bytes().all(|b| b.is_ascii_uppercase()));
         if known.is_none() {
             let suggestion = Some(format!("methods are upper case: \"{}\"", text.value.to_ascii_uppercase()));
             problems.suggest(text.span.clone(), format!("\"{}\" is not a method", text.value), suggestion);
@@ -106,7 +114,9 @@ fn targets(written: &Route, file: &File, problems: &mut Problems) -> Vec<(Arc<st
             problems.push(written.spans.of("split"), "a route has either `service` or `split`");
             Vec::new()
         }
-        (Some(service), []) => service_name(service, file, problems).map(|name| (name, 1)).into_iter().collect(),
+        (Some(service), []) => {
+            service_name(service, file, problems).map(|name| (name, 1)).into_iter().collect()
+        }
         (None, []) => {
             problems.push(written.spans.of("service"), "a route needs `service` (or `split`)");
             Vec::new()
@@ -132,7 +142,11 @@ fn service_name(written: &At<String>, file: &File, problems: &mut Problems) -> O
         Some(meant) => format!("did you mean \"{meant}\"?"),
         None => format!("there is {}", known().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")),
     };
-    problems.suggest(written.span.clone(), format!("there is no service \"{}\"", written.value), Some(suggestion));
+    problems.suggest(
+        written.span.clone(),
+        format!("there is no service \"{}\"", written.value),
+        Some(suggestion),
+    );
     None
 }
 
@@ -151,7 +165,11 @@ fn rate_limit(written: &RouteRate, problems: &mut Problems) -> Option<RateLimit>
         Some(("tenant", name)) => RateKey::Tenant(header(name, problems)?),
         _ => {
             let suggestion = Some("use \"client\", \"route\", \"header:NAME\" or \"tenant:NAME\"".to_owned());
-            problems.suggest(written.spans.of("key"), format!("\"{}\" is not a key", written.key.value), suggestion);
+            problems.suggest(
+                written.spans.of("key"),
+                format!("\"{}\" is not a key", written.key.value),
+                suggestion,
+            );
             return None;
         }
     };
@@ -168,7 +186,8 @@ fn cors(written: &Cors, problems: &mut Problems) -> GatewayCors {
         problems.push(written.spans.of("origins"), "without `origins` no page may read anything");
     }
     if any && written.credentials {
-        problems.push(written.spans.of("credentials"), "browsers refuse credentials together with origin \"*\"");
+        problems
+            .push(written.spans.of("credentials"), "browsers refuse credentials together with origin \"*\"");
     }
     if any && written.origins.len() > 1 {
         problems.push(written.spans.of("origins"), "\"*\" makes the other origins pointless");
@@ -177,7 +196,11 @@ fn cors(written: &Cors, problems: &mut Problems) -> GatewayCors {
         let rest = origin.value.strip_prefix("https://").or_else(|| origin.value.strip_prefix("http://"));
         if rest.is_none_or(|rest| rest.is_empty() || rest.contains('/')) {
             let suggestion = Some("write scheme and host only: \"https://app.example\"".to_owned());
-            problems.suggest(origin.span.clone(), format!("\"{}\" is not an origin", origin.value), suggestion);
+            problems.suggest(
+                origin.span.clone(),
+                format!("\"{}\" is not an origin", origin.value),
+                suggestion,
+            );
         }
     }
     let mut names = |list: &[At<String>]| -> Vec<HeaderName> {
