@@ -11,3 +11,4 @@ mod harness;
 mod clients;
 mod failures;
 mod hostile;
+mod lifecycle;

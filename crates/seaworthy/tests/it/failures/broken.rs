@@ -1,14 +1,16 @@
 //! One failing upstream, no way around it: the client gets a clear answer, or a connection that is visibly cut.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use crate::harness::client::{Connection, raw};
 use crate::harness::gateway::timed;
 use crate::harness::upstream::{read_head, write};
-use crate::harness::{Answer, Gateway, Upstream, exchange, free_address};
+use crate::harness::{Answer, Gateway, Upstream, exchange, free_address, within};
 
 const QUICK: &str = "retry = false\nbreaker = false\ntimeout = { total = \"2s\", attempt = \"500ms\" }";
 
@@ -147,22 +149,29 @@ async fn a_chunked_body_that_stops() {
 
 #[tokio::test]
 async fn a_body_that_is_reset() {
-    let upstream = Upstream::raw(|mut stream, _| async move {
-        read_head(&mut stream).await;
-        write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await;
-        // the gateway must have had the time to pass this on before the reset throws it away
-        wait_until_read(&stream).await;
-        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    let arrived = Arc::new(Notify::new());
+    let told = Arc::clone(&arrived);
+    let upstream = Upstream::raw(move |mut stream, _| {
+        let told = Arc::clone(&told);
+        async move {
+            read_head(&mut stream).await;
+            write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await;
+            // a reset throws away what was not read yet: only once that has arrived it is worth one
+            told.notified().await;
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
     })
     .await;
-    is_cut(&Gateway::start(&upstream.service(QUICK)).await).await;
-}
-
-/// Looks until the other side has acknowledged everything and some time has passed for it to be read.
-async fn wait_until_read(stream: &TcpStream) {
-    // the other side says nothing: this ends by the clock
-    let mut byte = [0];
-    let _ = tokio::time::timeout(Duration::from_millis(300), stream.peek(&mut byte)).await;
+    let gateway = Gateway::start(&upstream.service(QUICK)).await;
+    let mut client = TcpStream::connect(gateway.address).await.unwrap();
+    write(&mut client, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    read_head(&mut client).await.unwrap();
+    let mut body = [0; 5];
+    client.read_exact(&mut body).await.unwrap();
+    arrived.notify_one();
+    let rest = within("the connection is cut", client.read_to_end(&mut Vec::new())).await;
+    assert!(rest.is_err() || rest.is_ok_and(|more| more == 0));
+    gateway.logs("reason=response_broke_off").await;
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ impl Gateway {
     pub(crate) async fn with(folder: Folder, gateway: &str, listener: &str, rest: &str) -> Self {
         let (address, control) = (free_address(), free_address());
         folder.write("seaworthy.toml", Self::text(address, control, gateway, listener, rest));
-        let child = spawn(&folder, "log");
+        let child = spawn(&folder, "seaworthy.toml", "log");
         let mut this = Self { folder, address, control, child };
         this.ready().await;
         this
@@ -72,7 +72,7 @@ impl Gateway {
 
     /// Everything it wrote: logs and the access log.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path("log")).unwrap_or_default()
+        self.folder_text("log")
     }
 
     /// Waits until it has written this.
@@ -99,9 +99,30 @@ impl Gateway {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Replaces what stands behind the listener in its configuration file.
+    pub(crate) fn configure(&self, rest: &str) {
+        self.folder.write("seaworthy.toml", Self::text(self.address, self.control, "", "", rest));
+    }
+
     /// Starts another process with the same configuration file, whose log is `log`.
     pub(crate) fn another(&self, log: &str) -> Process {
-        Process(spawn(&self.folder, log))
+        self.another_with("seaworthy.toml", log)
+    }
+
+    /// Starts another process with another configuration file of the same folder.
+    pub(crate) fn another_with(&self, config: &str, log: &str) -> Process {
+        Process(spawn(&self.folder, config, log))
+    }
+
+    /// Starts it again after its end.
+    pub(crate) async fn restart(&mut self, log: &str) {
+        self.child = spawn(&self.folder, "seaworthy.toml", log);
+        self.ready().await;
+    }
+
+    /// A file of its folder.
+    pub(crate) fn folder_text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path(name)).unwrap_or_default()
     }
 
     /// Asks its data plane.
@@ -125,10 +146,10 @@ impl Gateway {
     }
 }
 
-fn spawn(folder: &Folder, log: &str) -> Child {
+fn spawn(folder: &Folder, config: &str, log: &str) -> Child {
     let out = File::create(folder.path(log)).unwrap();
     let mut up = Command::new(env!("CARGO_BIN_EXE_seaworthy"));
-    up.args(["up", "--config"]).arg(folder.path("seaworthy.toml"));
+    up.args(["up", "--config"]).arg(folder.path(config));
     // a developer's own settings must not decide what is tested
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SEAWORTHY_"))
     {
