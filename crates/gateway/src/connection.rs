@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -182,8 +182,8 @@ async fn speaks_http2(core: &Core, tcp: &TcpStream) -> io::Result<bool> {
             }
             () = core.drained() => return Ok(false),
         }
-        // a preface that arrives in pieces: rare enough to look again shortly
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // half a preface stays unread and the socket readable: "nothing to read" makes the next peek wait for more of it
+        let _ = tcp.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 }
 
