@@ -12,3 +12,4 @@ mod clients;
 mod failures;
 mod hostile;
 mod lifecycle;
+mod slow;

@@ -161,7 +161,10 @@ fn spawn(folder: &Folder, config: &str, log: &str) -> Child {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the gateway's log\n{}", self.log());
+            let log = self.log();
+            let last: Vec<_> = log.lines().rev().take(30).collect();
+            let last: Vec<_> = last.into_iter().rev().collect();
+            eprintln!("--- the end of the gateway's log\n{}", last.join("\n"));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
