@@ -27,6 +27,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tidy::readme::run()?;
     }
     run::run("cargo", &["test", "--workspace", "--doc", "--quiet"])?;
+    if !options.only_tests {
+        // the README's first command, as a newcomer types it
+        let page = run::root().join("target/demo.html").display().to_string();
+        run::run("cargo", &["run", "--release", "--quiet", "--", "demo", "--html", &page])?;
+    }
     tests(&python.display().to_string())
 }
 

@@ -19,6 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod agreement;
 mod chunked;
 mod head;
 mod target;
@@ -197,6 +199,9 @@ pub(crate) struct Guard<S> {
     held: Vec<u8>,
     /// Bytes ready for the reader, before anything new from the stream.
     ready: Vec<u8>,
+    /// How each message was delimited, for tests that compare it with what the HTTP library makes of it.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) bodies: Vec<head::Body>,
 }
 
 /// What a look at the clock says about a connection.
@@ -216,7 +221,15 @@ impl<S> Guard<S> {
     /// Guards a stream that is about to speak HTTP/1.
     pub(crate) fn new(stream: S, limits: Limits) -> Self {
         let shared = Rc::new(Shared::new(limits));
-        Self { stream, framing: Framing::Idle, shared, held: Vec::new(), ready: Vec::new() }
+        Self {
+            stream,
+            framing: Framing::Idle,
+            shared,
+            held: Vec::new(),
+            ready: Vec::new(),
+            #[cfg(any(test, fuzzing))]
+            bodies: Vec::new(),
+        }
     }
 
     /// The side the connection task keeps.
@@ -338,6 +351,8 @@ impl<S> Guard<S> {
     }
 
     fn begin_body(&mut self, body: head::Body) {
+        #[cfg(any(test, fuzzing))]
+        self.bodies.push(body);
         self.shared.enter(if matches!(body, head::Body::Switch) { Phase::Other } else { Phase::Body });
         match body {
             head::Body::Length(0) => self.end_of_message(),

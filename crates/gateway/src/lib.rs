@@ -28,3 +28,28 @@ pub use plan::PlanError;
 pub use router::RouterError;
 pub use tls::TlsError;
 pub use worker::Socket;
+
+/// What the fuzz targets reach; not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// The guard and the HTTP library behind it agree on `bytes`, or this panics.
+    pub fn guard(bytes: &[u8]) {
+        crate::guard::agreement::check(bytes);
+    }
+
+    /// Whatever headers claim, finding the client does not panic.
+    pub fn origin(bytes: &[u8]) {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in [("forwarded", 0), ("x-forwarded-for", 1), ("connection", 2)] {
+            let part = bytes.split(|b| *b == b'\n').nth(value).unwrap_or_default();
+            if let Ok(value) = http::HeaderValue::from_bytes(part) {
+                headers.insert(http::HeaderName::from_static(name), value);
+            }
+        }
+        let proxies = ["127.0.0.0/8".parse().unwrap_or_default()];
+        let _ = crate::headers::origin(&headers, [127, 0, 0, 1].into(), false, &proxies);
+        let seen = crate::headers::Census::take(&headers);
+        crate::headers::drop_hop_by_hop(&mut headers, seen);
+    }
+}

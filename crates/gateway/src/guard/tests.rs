@@ -270,4 +270,32 @@ proptest! {
     fn garbage_never_panics(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..60), 0..10)) {
         let _ = read(pieces);
     }
+
+    /// The library behind the guard never sees more messages, or other bodies, than the guard.
+    #[test]
+    fn the_library_agrees(parts in proptest::collection::vec(prop_oneof![
+        Just(&b"GET / HTTP/1.1\r\nhost: a\r\n"[..]),
+        Just(&b"POST /x HTTP/1.1\r\nHost: b\r\n"[..]),
+        Just(&b"GET / HTTP/1.0\r\n"[..]),
+        Just(&b"content-length: 3\r\n"[..]),
+        Just(&b"Content-Length:\t3 \r\n"[..]),
+        Just(&b"content-length: 03\r\n"[..]),
+        Just(&b"transfer-encoding: chunked\r\n"[..]),
+        Just(&b"Transfer-Encoding: CHUNKED\r\n"[..]),
+        Just(&b"connection: close\r\n"[..]),
+        Just(&b"upgrade: x\r\n"[..]),
+        Just(&b"expect: 100-continue\r\n"[..]),
+        Just(&b"x:\r\n"[..]),
+        Just(&b"\r\n"[..]),
+        Just(&b"abc"[..]),
+        Just(&b"3\r\nabc\r\n"[..]),
+        Just(&b"3;e=\"x\"\r\nabc\r\n"[..]),
+        Just(&b"0\r\n\r\n"[..]),
+        Just(&b"0\r\nt: v\r\n\r\n"[..]),
+        Just(&b"00\r\n"[..]),
+        Just(&b"\n"[..]),
+        Just(&b" "[..]),
+    ], 0..14)) {
+        agreement::check(&parts.concat());
+    }
 }
