@@ -59,6 +59,8 @@ pub(crate) struct Census {
     pub(crate) cookie: bool,
     /// Anything that claims who the client is.
     claims: bool,
+    /// A name with an underscore.
+    pub(crate) underscore: bool,
 }
 
 impl Census {
@@ -81,6 +83,7 @@ impl Census {
                 "cookie" => seen.cookie = true,
                 "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host"
                 | "x-forwarded-port" | "x-real-ip" | "x-client-verify" => seen.claims = true,
+                other if other.contains('_') => seen.underscore = true,
                 _ => {}
             }
         }
@@ -133,6 +136,27 @@ fn drop_nominated(headers: &mut HeaderMap) {
         }
     }
     headers.remove(CONNECTION);
+}
+
+/// Drops names that differ from ours by an underscore only. CGI, and all that has its conventions from there (WSGI,
+/// Rack, PHP), cannot tell `X_Forwarded_For` from `X-Forwarded-For`: a client could say who it is after all.
+pub(crate) fn drop_lookalikes(headers: &mut HeaderMap) {
+    const OURS: [&str; 9] = [
+        "content-length",
+        "transfer-encoding",
+        "x-client-verify",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    let dashed = |name: &HeaderName| name.as_str().replace('_', "-");
+    let forged = headers.keys().filter(|name| name.as_str().contains('_') && OURS.contains(&&*dashed(name)));
+    for name in forged.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
 }
 
 /// Puts a cookie that came in crumbs together again: HTTP/2 clients may split it, and services that are not spoken to

@@ -76,3 +76,13 @@ fn a_cookie_in_crumbs_is_put_together() {
     let all: Vec<_> = headers.get_all("cookie").iter().collect();
     assert_eq!(all, ["a=1; b=2; c=3"]);
 }
+
+#[test]
+fn names_that_differ_from_ours_by_an_underscore_go() {
+    let mut headers =
+        map(&[("x_forwarded_for", "1"), ("x-real_ip", "1"), ("my_own", "1"), ("x-forwarded-for", "2")]);
+    assert!(Census::take(&headers).underscore);
+    drop_lookalikes(&mut headers);
+    assert_eq!(headers, map(&[("my_own", "1"), ("x-forwarded-for", "2")]));
+    assert!(!Census::take(&map(&[("x-forwarded-for", "2")])).underscore);
+}

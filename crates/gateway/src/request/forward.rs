@@ -91,6 +91,9 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
     if seen.cookie {
         headers::join_cookies(map);
     }
+    if seen.underscore {
+        headers::drop_lookalikes(map);
+    }
     if let Some(protocol) = upgrade {
         map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         map.insert(UPGRADE, protocol);
