@@ -10,6 +10,8 @@ mod harness;
 
 mod clients;
 mod failures;
+mod headers;
 mod hostile;
 mod lifecycle;
+mod routing;
 mod slow;
