@@ -117,13 +117,14 @@ impl Found {
 fn find<B>(store: &Store, key: &Key, request: &http::Request<B>) -> Found {
     let Some(variants) = store.get(key) else { return Found::Nothing };
     let now = SystemTime::now();
-    let asked = bare(request);
+    let asked = as_get(bare(request));
     let mut stale = None;
     for entry in variants.iter().rev() {
         match entry.policy.before_request(&asked, now) {
             BeforeRequest::Fresh(_) => return Found::Fresh(Arc::clone(entry)),
-            BeforeRequest::Stale { request, matches: true } => {
-                stale.get_or_insert((Arc::clone(entry), Box::new(request)));
+            // the answer to a HEAD has no body to keep: it makes nothing fresh again
+            BeforeRequest::Stale { request: again, matches: true } if *request.method() == Method::GET => {
+                stale.get_or_insert((Arc::clone(entry), Box::new(again)));
             }
             BeforeRequest::Stale { .. } => {}
         }
@@ -365,10 +366,10 @@ pub(super) fn stale_if_error(exchange: &Exchange) -> Option<Response<ResponseBod
     let asked = exchange.asked.as_ref()?;
     let store = &exchange.core.cache;
     let variants = store.get(&key(exchange)?)?;
-    let now = SystemTime::now();
+    let (now, wanted) = (SystemTime::now(), as_get(bare(asked)));
     let entry = variants.iter().rev().find(|entry| {
         let matches =
-            !matches!(entry.policy.before_request(asked, now), BeforeRequest::Stale { matches: false, .. });
+            !matches!(entry.policy.before_request(&wanted, now), BeforeRequest::Stale { matches: false, .. });
         matches && entry.staleness(now) <= entry.if_error
     })?;
     cache::count(&store.counts.stale_if_error);
@@ -448,6 +449,14 @@ pub(super) fn bare<B>(request: &http::Request<B>) -> http::Request<()> {
     *head.uri_mut() = request.uri().clone();
     *head.headers_mut() = request.headers().clone();
     head
+}
+
+/// What a stored answer is looked for by: the answer to a GET also answers a HEAD (RFC 9110 §9.3.2).
+fn as_get(mut asked: http::Request<()>) -> http::Request<()> {
+    if *asked.method() == Method::HEAD {
+        *asked.method_mut() = Method::GET;
+    }
+    asked
 }
 
 /// RFC 9211 `Cache-Status`.
