@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod cache;
 mod clients;
 mod failures;
 mod headers;

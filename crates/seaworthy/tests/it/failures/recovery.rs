@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::harness::load::{After, Load};
 use crate::harness::program::Script;
-use crate::harness::{Gateway, Upstream, answer, eventually, free_address};
+use crate::harness::{Gateway, Upstream, answer, eventually, exchange, free_address};
 
 /// An upstream that can be switched to failure.
 async fn switchable() -> (Upstream, Arc<AtomicBool>) {
@@ -100,6 +100,7 @@ async fn a_stale_copy_is_better_than_an_error() {
     .await;
     assert_eq!((stale.status.as_u16(), stale.text().as_str()), (200, "fine"));
     assert!(stale.header("age").parse::<u32>().unwrap() >= 1);
+    assert_eq!(exchange(gateway.address, "HEAD", "/a", &[], "").await.status, 200);
     assert_eq!(gateway.get("/b").await.status, 500, "there is no copy of this one");
 }
 
