@@ -137,6 +137,8 @@ pub(crate) struct ResponseBody {
     sent: u64,
     /// Told of every byte and of the end; lives exactly as long as the body does.
     watcher: Option<Box<dyn Watcher>>,
+    /// A second one: nearly every body has a connection's lease and an exchange's record.
+    second: Option<Box<dyn Watcher>>,
 }
 
 /// Something that follows a response body: the record of the exchange, a connection's lease, a cache's copy.
@@ -199,7 +201,7 @@ impl Silence {
 
 impl ResponseBody {
     fn new(kind: Kind) -> Self {
-        Self { kind, sent: 0, watcher: None }
+        Self { kind, sent: 0, watcher: None, second: None }
     }
 
     /// A body held in memory.
@@ -227,15 +229,16 @@ impl ResponseBody {
 
     /// Adds a watcher; an earlier one is kept and hears of everything first.
     pub(crate) fn watched(mut self, watcher: Box<dyn Watcher>) -> Self {
-        self.watcher = Some(match self.watcher.take() {
-            None => watcher,
-            Some(first) => Box::new(Both(first, watcher)),
-        });
+        match (&self.watcher, self.second.take()) {
+            (None, _) => self.watcher = Some(watcher),
+            (Some(_), None) => self.second = Some(watcher),
+            (Some(_), Some(second)) => self.second = Some(Box::new(Both(second, watcher))),
+        }
         self
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        if let Some(mut watcher) = self.watcher.take() {
+        for mut watcher in [self.watcher.take(), self.second.take()].into_iter().flatten() {
             watcher.end(outcome, self.sent);
         }
     }
@@ -266,7 +269,7 @@ impl Drop for ResponseBody {
         if self.is_end_stream() {
             return self.finish(Outcome::Complete);
         }
-        if let Some(mut watcher) = self.watcher.take() {
+        for mut watcher in [self.watcher.take(), self.second.take()].into_iter().flatten() {
             watcher.cut(self.sent);
         }
     }
@@ -302,7 +305,7 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     this.sent += data.len() as u64;
-                    if let Some(watcher) = &mut this.watcher {
+                    for watcher in [&mut this.watcher, &mut this.second].into_iter().flatten() {
                         watcher.data(data);
                     }
                 }

@@ -258,8 +258,11 @@ async fn http1_connection<S: Wire>(core: Rc<Core>, mut info: Info, stream: S) ->
     );
     info.guard = Some(guard.shared());
     let info = Rc::new(info);
+    // a handshake may have read the first request along: it is then inside the TLS session, and the socket is silent
+    let mut unread = info.tls;
     loop {
-        if !guard.has_buffered() && !wait_for_bytes(&core, &info, guard.stream()).await? {
+        let wait = !guard.has_buffered() && !std::mem::take(&mut unread);
+        if wait && !wait_for_bytes(&core, &info, guard.stream()).await? {
             return guard.shutdown().await;
         }
         // boxed, so that a parked connection does not carry the size of a serving one
@@ -320,7 +323,13 @@ async fn stretch<S: Wire>(core: &Rc<Core>, info: &Rc<Info>, guard: Guard<S>) -> 
             tick.as_mut().reset(now + TICK);
             match shared.pulse(now) {
                 Pulse::Stalled => return Poll::Ready(None),
-                Pulse::Idle(idle) if idle >= PARK_AFTER && info.active.get() == 0 && !parking => {
+                // an answer that is not written yet would be lost with the buffers
+                Pulse::Idle(idle)
+                    if idle >= PARK_AFTER
+                        && info.active.get() == 0
+                        && !shared.is_stalled()
+                        && !parking =>
+                {
                     parking = true;
                     Pin::new(&mut connection).graceful_shutdown();
                 }

@@ -135,6 +135,11 @@ impl Shared {
         self.phase.get() == Phase::Idle
     }
 
+    /// Whether bytes of ours wait for the client to read.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.get().is_some()
+    }
+
     /// Says how a request to switch protocols was answered.
     pub(crate) fn switched(&self, accepted: bool) {
         self.switch.set(if accepted { Switch::Accepted } else { Switch::Refused });
@@ -527,7 +532,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        Pin::new(&mut this.stream).poll_flush(cx)
+        // over TLS it is the flush that finds the client not reading: the write went into the session's own buffer
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        this.written(outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -14,10 +14,11 @@ use ipnet::IpNet;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What the names of forwarding headers start with.
+const X_FORWARDED: &str = "x-forwarded-";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 /// Whether the client showed a certificate that was verified.
 const X_CLIENT_VERIFY: HeaderName = HeaderName::from_static("x-client-verify");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -189,9 +190,10 @@ pub(crate) fn origin(headers: &HeaderMap, peer: IpAddr, tls: bool, proxies: &[Ip
     if !trusts(peer) {
         return Origin { client: peer, trusted: false, secure: tls };
     }
-    let mut chain = forwarded_for(headers);
+    // proxies that write `X-Forwarded-For` often pass a client's own `Forwarded` on: theirs goes first
+    let mut chain: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().flat_map(split_addresses).collect();
     if chain.is_empty() {
-        chain = headers.get_all(X_FORWARDED_FOR).iter().flat_map(split_addresses).collect();
+        chain = forwarded_for(headers);
     }
     let mut client = peer;
     for hop in chain.into_iter().rev() {
@@ -260,6 +262,33 @@ pub(crate) fn write_client_verify(headers: &mut HeaderMap, asked: bool, verified
     }
 }
 
+/// Drops everything that claims to come from a proxy, also in spellings that only some services read
+/// (`X-Forwarded-Prefix`, `-Ssl`, `-Scheme`).
+pub(crate) fn drop_claims(headers: &mut HeaderMap) {
+    let claims = |name: &&HeaderName| name.as_str().starts_with(X_FORWARDED) || [X_REAL_IP, FORWARDED].contains(*name);
+    let names: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Makes one line of headers that came in several, as RFC 9110 §5.2 allows: whoever looks at the first line only
+/// then sees all of it.
+pub(crate) fn fold(headers: &mut HeaderMap) {
+    if headers.len() == headers.keys_len() {
+        return;
+    }
+    let repeated: Vec<HeaderName> =
+        headers.keys().filter(|name| headers.get_all(*name).iter().nth(1).is_some()).cloned().collect();
+    for name in repeated {
+        let lines: Vec<&[u8]> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        let between: &[u8] = if name == COOKIE { b"; " } else { b", " };
+        if let Ok(joined) = HeaderValue::from_bytes(&lines.join(between)) {
+            headers.insert(name, joined);
+        }
+    }
+}
+
 /// Writes who asked and how. What a peer that is not trusted claims is dropped first.
 pub(crate) fn write_forwarding(
     headers: &mut HeaderMap,
@@ -270,11 +299,7 @@ pub(crate) fn write_forwarding(
     seen: Census,
 ) {
     if !origin.trusted && seen.claims {
-        for name in
-            [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_REAL_IP, FORWARDED]
-        {
-            headers.remove(name);
-        }
+        drop_claims(headers);
     }
     let proto = if origin.secure { "https" } else { "http" };
     if matches!(style, Forwarding::XForwarded | Forwarding::Both) {

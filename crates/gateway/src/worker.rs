@@ -67,6 +67,8 @@ pub(crate) struct Core {
     plan: RefCell<Rc<LocalPlan>>,
     stage: watch::Receiver<Stage>,
     connections: Cell<usize>,
+    /// Sockets that are still accepted on.
+    accepting: Cell<usize>,
     pub(crate) access: Option<AccessLog>,
     pub(crate) tracer: Tracer,
     pub(crate) meters: Meters,
@@ -120,7 +122,7 @@ async fn main(start: Start) -> io::Result<()> {
     let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache } = start;
     let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
     let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
-    let core = Rc::new(Core { plan: plan_in_force, stage, connections, access, tracer, meters, cache });
+    let core = Rc::new(Core { plan: plan_in_force, stage, connections, accepting: Cell::new(0), access, tracer, meters, cache });
     core.apply(plan.borrow_and_update().clone());
     let mut checks = health::Checks::default();
     let mut sweep = tokio::time::interval(SWEEP);
@@ -150,7 +152,7 @@ async fn main(start: Start) -> io::Result<()> {
 async fn drain(core: &Core) {
     let timeout = core.plan().shared.drain.timeout;
     let finished = async {
-        while core.connections.get() > 0 {
+        while core.connections.get() > 0 || core.accepting.get() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -166,9 +168,12 @@ async fn accept(
     socket: TcpListener,
     mut plan: watch::Receiver<Arc<Plan>>,
 ) {
+    core.accepting.set(core.accepting.get() + 1);
     loop {
-        let Some(listener) = listener_for(&core, address) else {
+        // from this task's own view of the plan: another task's may be a moment older
+        let Some(listener) = listener_in(&plan.borrow_and_update(), address) else {
             tracing::info!(%address, "listener was removed; no longer accepting");
+            core.accepting.set(core.accepting.get() - 1);
             return;
         };
         tokio::select! {
@@ -186,14 +191,15 @@ async fn accept(
     }
     // connections the kernel completed before we stopped are ours to serve
     while let Some(Ok((tcp, peer))) = futures_util::FutureExt::now_or_never(socket.accept()) {
-        if let Some(listener) = listener_for(&core, address) {
+        if let Some(listener) = listener_in(&plan.borrow(), address) {
             admit(&core, listener, tcp, peer);
         }
     }
+    core.accepting.set(core.accepting.get() - 1);
 }
 
-fn listener_for(core: &Core, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
-    core.plan.borrow().shared.listeners.iter().find(|l| l.settings.address == address).map(Arc::clone)
+fn listener_in(plan: &Plan, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
+    plan.listeners.iter().find(|l| l.settings.address == address).map(Arc::clone)
 }
 
 fn admit(core: &Rc<Core>, listener: Arc<ListenerPlan>, tcp: tokio::net::TcpStream, peer: SocketAddr) {

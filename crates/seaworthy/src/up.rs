@@ -118,10 +118,18 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     }
     tracing::info!(address = %compiled.control, "control listener: /healthz/ready, /metrics, /api/v1");
     heir.announce_ready()?;
+    // what the new configuration does not listen on any more must not be left open with nobody behind it
+    drop(heir);
     let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets);
     let why = live(&mut reloads, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
     lifecycle.enter(Phase::Draining);
+    // closes our copies of the listening sockets: the kernel must not complete connections that nobody will serve
+    drop(reloads);
+    if why == TAKEN_OVER {
+        // the successor answers on the control listener now; two voices there would contradict each other
+        served.abort();
+    }
     let draining = Arc::clone(&gateway);
     let drained = tokio::task::spawn_blocking(move || draining.drain());
     finish(drained).await;
@@ -139,6 +147,8 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     tracing::info!("stopped");
     Ok(())
 }
+
+const TAKEN_OVER: &str = "a successor took over";
 
 /// Waits for the drain; a second signal ends the wait.
 async fn finish(drained: tokio::task::JoinHandle<()>) {
@@ -173,7 +183,7 @@ async fn live(reloads: &mut Reloads, takeover: Option<&std::path::Path>) -> Resu
             () = reloads.file_changed() => reloads.reload("file change"),
             asked = successor.asked() => match asked {
                 Ok(ask) => match takeover::hand_over(ask, reloads.sockets()).await {
-                    Ok(()) => return Ok("a successor took over"),
+                    Ok(()) => return Ok(TAKEN_OVER),
                     Err(error) => tracing::warn!(%error, "a successor failed to take over; going on"),
                 },
                 Err(error) => tracing::warn!(%error, "take-over socket failed"),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use crate::error::{Error, Limited};
+use crate::headers::Origin;
 use crate::plan::Limit;
 use crate::settings::RateKey;
 
@@ -24,7 +25,7 @@ pub(super) fn check(exchange: &mut Exchange, request: &http::Request<Incoming>) 
     }
     let now = Instant::now();
     for limit in &route.limits {
-        let key = key(limit, exchange.origin.client, request);
+        let key = key(limit, exchange.origin, request);
         let decision = limit.limiter.decide(key.as_slice(), now);
         if !decision.allowed {
             return Err(Error::RateLimited(Box::new(Limited {
@@ -41,18 +42,22 @@ pub(super) fn check(exchange: &mut Exchange, request: &http::Request<Incoming>) 
 }
 
 /// The key a request counts under. A missing header counts as one key of its own, so that leaving it out is no escape.
-fn key(limit: &Limit, client: IpAddr, request: &http::Request<Incoming>) -> Vec<u8> {
+fn key(limit: &Limit, origin: Origin, request: &http::Request<Incoming>) -> Vec<u8> {
     match &limit.settings.key {
         RateKey::Route => Vec::new(),
-        RateKey::Client => match client {
+        RateKey::Client => match origin.client {
             IpAddr::V4(ip) => ip.octets().to_vec(),
             // one household or server usually has a whole /64
             IpAddr::V6(ip) => ip.octets()[..8].to_vec(),
         },
+        // a tenant that a stranger claims is no tenant
+        RateKey::Tenant(_) if !origin.trusted => Vec::new(),
         RateKey::Header(name) | RateKey::Tenant(name) => {
-            let value = request.headers().get(name).map(|value| value.as_bytes()).unwrap_or_default();
+            let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.as_bytes()).collect();
+            let mut value = lines.join(&b", "[..]);
             // long values must not make the table's memory unbounded
-            value[..value.len().min(256)].to_vec()
+            value.truncate(256);
+            value
         }
     }
 }

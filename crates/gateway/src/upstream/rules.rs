@@ -4,19 +4,23 @@ use http::Response;
 use seaworthy_resilience::fault::{Condition, Select, Shape};
 use seaworthy_resilience::http::{HttpClassify, HttpRetry, HttpScene, LiftLast, PacedBody};
 use seaworthy_resilience::stack::{InnerLayer, Rules, Stack};
+use seaworthy_resilience::timeout::Lift;
 use seaworthy_resilience::{AsRejection, Classify, Outcome, Rejection};
 
 use crate::body::ResponseBody;
 use crate::error::Error;
 
+/// Bodies that are kept for another attempt are shorter than this.
+const LONG_BODY: u64 = 64 << 10;
+
 /// All policies of a service.
-pub(crate) type Policies = Stack<Judge, HttpRetry, LiftLast, Scene>;
+pub(crate) type Policies = Stack<Judge, HttpRetry, Lifted, Scene>;
 /// Those that are one per endpoint.
-pub(crate) type EndpointPolicies = InnerLayer<Judge, LiftLast, Scene>;
+pub(crate) type EndpointPolicies = InnerLayer<Judge, Lifted, Scene>;
 
 /// The rules of the gateway.
-pub(crate) fn rules() -> Rules<Judge, HttpRetry, LiftLast, Scene> {
-    Rules { classify: Judge, retry: HttpRetry::default(), lift: LiftLast, scene: Scene }
+pub(crate) fn rules() -> Rules<Judge, HttpRetry, Lifted, Scene> {
+    Rules { classify: Judge, retry: HttpRetry::default(), lift: Lifted, scene: Scene }
 }
 
 impl AsRejection for Error {
@@ -40,6 +44,18 @@ impl Classify<Response<ResponseBody>, Error> for Judge {
             Err(Error::Client | Error::Malformed(_) | Error::BodyTooLarge { .. }) => Outcome::Neutral,
             other => HttpClassify.classify(other),
         }
+    }
+}
+
+/// Which attempts have no time limit of their own: the last of several, and those whose body is long. How long an upload
+/// takes is up to the client, and a slow client must not count as a slow service; the total limit still holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifted;
+
+impl<B: http_body::Body> Lift<http::Request<B>> for Lifted {
+    fn lifted(&self, request: &http::Request<B>) -> bool {
+        let long = request.body().size_hint().exact().is_none_or(|bytes| bytes > LONG_BODY);
+        long || LiftLast.lifted(request)
     }
 }
 

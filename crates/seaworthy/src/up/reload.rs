@@ -107,6 +107,7 @@ impl Reloads {
         let opened = match self.sockets.open(&addresses, &mut Heir::none()) {
             Ok(opened) => opened,
             Err(error) => {
+                self.sockets.keep(&self.gateway.addresses());
                 tracing::error!(why, %error, "the new configuration was refused; the old one stays");
                 return;
             }
