@@ -4,9 +4,15 @@ use std::path::PathBuf;
 
 use crate::run::{self, Result};
 
-/// Python clients, pinned: HTTP/1.1, HTTP/2, WebSocket, gRPC.
-const CLIENTS: [&str; 5] =
-    ["httpx[http2]==0.28.1", "websockets==15.0.1", "grpcio==1.74.0", "requests==2.32.5", "h2==4.3.0"];
+/// Python clients, pinned: HTTP/1.1, HTTP/2, WebSocket, gRPC; and a judge of JSON schemas.
+const CLIENTS: [&str; 6] = [
+    "httpx[http2]==0.28.1",
+    "websockets==15.0.1",
+    "grpcio==1.74.0",
+    "requests==2.32.5",
+    "h2==4.3.0",
+    "jsonschema==4.25.1",
+];
 /// Programs, with the Debian packages that bring them.
 const PROGRAMS: [(&str, &str); 4] =
     [("curl", "curl"), ("h2load", "nghttp2-client"), ("openssl", "openssl"), ("python3", "python3-venv")];

@@ -165,7 +165,6 @@ enum Kind {
     #[default]
     Empty,
     Full(Option<Bytes>),
-    Chunks(std::vec::IntoIter<Bytes>),
     Upstream(Box<Upstream>),
     Boxed(Pin<Box<dyn Body<Data = Bytes, Error = BodyError>>>),
 }
@@ -207,11 +206,6 @@ impl ResponseBody {
     /// A body held in memory.
     pub(crate) fn full(bytes: Bytes) -> Self {
         Self::new(Kind::Full(Some(bytes)))
-    }
-
-    /// A body held in memory in pieces.
-    pub(crate) fn chunks(chunks: Vec<Bytes>) -> Self {
-        Self::new(Kind::Chunks(chunks.into_iter()))
     }
 
     /// A body that streams from an upstream, which may be silent for at most `silence` at a time.
@@ -297,7 +291,6 @@ impl Body for ResponseBody {
         let polled = match &mut this.kind {
             Kind::Empty => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Chunks(chunks) => Poll::Ready(chunks.next().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Upstream(upstream) => upstream.poll(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         };
@@ -321,7 +314,6 @@ impl Body for ResponseBody {
         match &self.kind {
             Kind::Empty => true,
             Kind::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Chunks(chunks) => chunks.len() == 0,
             Kind::Upstream(upstream) => upstream.incoming.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
@@ -331,9 +323,6 @@ impl Body for ResponseBody {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Kind::Chunks(chunks) => {
-                SizeHint::with_exact(chunks.as_slice().iter().map(|b| b.len() as u64).sum())
-            }
             Kind::Upstream(upstream) => upstream.incoming.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }

@@ -19,7 +19,10 @@ const PASS_TTL: Duration = Duration::from_secs(10);
 /// What a cached answer is found by. The method is always GET.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
+    /// What tells the route from others with the same path: see `RoutePlan::identity`.
     pub(crate) route: Arc<str>,
+    /// Whether the client came by TLS: services redirect those that did not.
+    pub(crate) secure: bool,
     pub(crate) host: String,
     pub(crate) target: String,
 }
@@ -29,8 +32,9 @@ pub(crate) struct Entry {
     pub(crate) policy: CachePolicy,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<Bytes>,
-    pub(crate) length: u64,
+    pub(crate) body: Bytes,
+    /// When it stops being fresh.
+    pub(crate) expires: SystemTime,
     pub(crate) tags: Vec<String>,
     /// How long after expiry it may be served while it is fetched anew.
     pub(crate) while_revalidate: Duration,
@@ -41,18 +45,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// How long it has been stale; zero while it is fresh.
     pub(crate) fn staleness(&self, now: SystemTime) -> Duration {
-        let ttl = self.policy.time_to_live(now);
-        if ttl > Duration::ZERO {
-            return Duration::ZERO;
-        }
-        let age = self.policy.age(now);
-        age.saturating_sub(self.lifetime(now))
-    }
-
-    fn lifetime(&self, now: SystemTime) -> Duration {
-        // the policy tells what is left of the lifetime; asked for the moment it was stored, all of it is left
-        let stored = now - self.policy.age(now).min(Duration::from_secs(u32::MAX.into()));
-        self.policy.time_to_live(stored)
+        now.duration_since(self.expires).unwrap_or_default()
     }
 }
 
@@ -127,7 +120,8 @@ impl Store {
     /// A cache of at most `bytes`, bodies and headers counted.
     pub(crate) fn new(bytes: u64) -> Self {
         let weigh = |key: &Key, variants: &Variants| {
-            let bodies: u64 = variants.iter().map(|entry| entry.length + headers_size(&entry.headers)).sum();
+            let bodies: u64 =
+                variants.iter().map(|entry| entry.body.len() as u64 + headers_size(&entry.headers)).sum();
             u32::try_from(bodies + key.target.len() as u64 + 512).unwrap_or(u32::MAX)
         };
         Self {

@@ -61,6 +61,11 @@ pub(crate) struct Info {
     pub(crate) active: Cell<usize>,
     /// When the last one finished.
     pub(crate) last: Cell<Instant>,
+    /// Answers whose bodies are on their way, and when one of them last moved.
+    pub(crate) sending: Cell<usize>,
+    pub(crate) moved: Cell<Instant>,
+    /// The longest silence any of their services may keep.
+    pub(crate) silence: Cell<Duration>,
     /// The upstream's half of a tunnel, once a switch of protocols was agreed.
     pub(crate) tunnel: RefCell<Option<OnUpgrade>>,
     /// Whether the connection closes with unread bytes on it.
@@ -96,6 +101,14 @@ impl Wire for Box<TlsStream<TcpStream>> {
     fn socket(&self) -> &TcpStream {
         self.get_ref().0
     }
+}
+
+/// Has the kernel notice a peer that vanished without a word; tunnels have no other limit on silence.
+pub(crate) fn keep_alive(tcp: &TcpStream) {
+    let patience = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
+    let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&patience);
 }
 
 /// Counts a connection for as long as it lives.
@@ -212,6 +225,9 @@ fn info(listener: Arc<ListenerPlan>, peer: SocketAddr, tls: bool, client_certifi
         guard: None,
         active: Cell::new(0),
         last: Cell::new(Instant::now()),
+        sending: Cell::new(0),
+        moved: Cell::new(Instant::now()),
+        silence: Cell::new(Duration::ZERO),
         tunnel: RefCell::default(),
         linger: Cell::new(false),
         cut: Cell::new(false),
@@ -325,10 +341,7 @@ async fn stretch<S: Wire>(core: &Rc<Core>, info: &Rc<Info>, guard: Guard<S>) -> 
                 Pulse::Stalled => return Poll::Ready(None),
                 // an answer that is not written yet would be lost with the buffers
                 Pulse::Idle(idle)
-                    if idle >= PARK_AFTER
-                        && info.active.get() == 0
-                        && !shared.is_stalled()
-                        && !parking =>
+                    if idle >= PARK_AFTER && info.active.get() == 0 && !shared.is_stalled() && !parking =>
                 {
                     parking = true;
                     Pin::new(&mut connection).graceful_shutdown();
@@ -359,6 +372,7 @@ async fn tunnel<S: Wire>(core: &Core, info: &Info, guard: Guard<S>) -> io::Resul
     let upstream = upgrade.await.map_err(io::Error::other)?;
     let (mut client, mut upstream) = (guard.into_tunnel(), TokioIo::new(upstream));
     let _open = core.meters.tunnel();
+    keep_alive(client.stream().socket());
     tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
 }
 
@@ -393,6 +407,11 @@ async fn http2_connection<S: Wire>(core: Rc<Core>, info: Info, stream: S) -> io:
             }
             let now = Instant::now();
             tick.as_mut().reset(now + TICK);
+            // clients that open streams and never read them would hold upstream connections for ever
+            let patience = limits.write_timeout + info.silence.get();
+            if info.sending.get() > 0 && now.duration_since(info.moved.get()) >= patience {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")));
+            }
             let idle = info.active.get() == 0 && now.duration_since(info.last.get()) >= limits.idle_timeout;
             if (idle || core.is_draining()) && !leaving {
                 leaving = true;

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 pub(crate) mod agreement;
 mod chunked;
 mod head;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 

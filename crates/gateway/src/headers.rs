@@ -82,8 +82,8 @@ impl Census {
                 "transfer-encoding" => seen.transfer_encoding = true,
                 "expect" => seen.expect = true,
                 "cookie" => seen.cookie = true,
-                "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host"
-                | "x-forwarded-port" | "x-real-ip" | "x-client-verify" => seen.claims = true,
+                "forwarded" | "x-real-ip" | "x-client-verify" => seen.claims = true,
+                other if other.starts_with(X_FORWARDED) => seen.claims = true,
                 other if other.contains('_') => seen.underscore = true,
                 _ => {}
             }
@@ -265,7 +265,8 @@ pub(crate) fn write_client_verify(headers: &mut HeaderMap, asked: bool, verified
 /// Drops everything that claims to come from a proxy, also in spellings that only some services read
 /// (`X-Forwarded-Prefix`, `-Ssl`, `-Scheme`).
 pub(crate) fn drop_claims(headers: &mut HeaderMap) {
-    let claims = |name: &&HeaderName| name.as_str().starts_with(X_FORWARDED) || [X_REAL_IP, FORWARDED].contains(*name);
+    let claims =
+        |name: &&HeaderName| name.as_str().starts_with(X_FORWARDED) || [X_REAL_IP, FORWARDED].contains(*name);
     let names: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
     for name in names {
         headers.remove(name);

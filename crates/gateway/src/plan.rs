@@ -56,6 +56,8 @@ pub(crate) struct ListenerPlan {
 /// A route, ready to be followed.
 pub(crate) struct RoutePlan {
     pub(crate) settings: Route,
+    /// What it matches and where it leads, so that cached answers of another route are never taken for its own.
+    pub(crate) identity: Arc<str>,
     /// Its place among all routes, for tables kept per core.
     pub(crate) index: usize,
     /// Indexes into the plan's services, with weights.
@@ -128,7 +130,7 @@ fn listener(settings: &Listener, old: &Plan) -> Result<Arc<ListenerPlan>, PlanEr
 }
 
 fn service(settings: &crate::settings::Service, old: &Plan) -> Result<Arc<Service>, PlanError> {
-    if let Some(same) = old.services.iter().find(|s| s.settings == *settings && !s.reads_files()) {
+    if let Some(same) = old.services.iter().find(|s| s.settings == *settings && s.is_current()) {
         return Ok(Arc::clone(same));
     }
     Service::new(settings.clone())
@@ -151,6 +153,16 @@ fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Resu
     let before = old.routes.iter().find(|r| r.settings.same_place(settings));
     let limits = settings.rate_limits.iter().map(|limit| limit_for(limit, before.map(Arc::as_ref))).collect();
     Ok(RoutePlan {
+        identity: format!(
+            "{} {:?} {:?} {:?} {:?} {:?}",
+            settings.path,
+            settings.hosts,
+            settings.methods,
+            settings.headers,
+            settings.targets,
+            settings.rewrite
+        )
+        .into(),
         settings: settings.clone(),
         index,
         targets: targets?,

@@ -106,7 +106,9 @@ pub(crate) async fn handle(
 ) -> Result<http::Response<ResponseBody>, Cut> {
     let mut exchange = identify::begin(core, info, &request);
     let outcome = match before(&mut exchange, &mut request) {
-        Ok(None) if exchange.caches() => Box::pin(through_cache(&mut exchange, request)).await,
+        Ok(None) if exchange.caches() && !exchange.upgrade => {
+            Box::pin(through_cache(&mut exchange, request)).await
+        }
         Ok(None) => {
             let spare = fallback::prepare(&exchange, &request);
             // by far the most frequent way: no async function between here and the policies
@@ -145,6 +147,9 @@ fn before(
     if let Some(violation) = exchange.info.guard.as_ref().and_then(|guard| guard.refused(request.headers())) {
         return Err(Error::Malformed(violation));
     }
+    if exchange.info.guard.is_none() && !identify::names_one_host(request) {
+        return Err(Error::Malformed(crate::guard::Violation::Host));
+    }
     if let Some(answer) = route::find(exchange, request)? {
         return Ok(Some(answer));
     }
@@ -157,6 +162,7 @@ async fn through_cache(
     exchange: &mut Exchange,
     mut request: http::Request<Incoming>,
 ) -> Result<http::Response<ResponseBody>, Error> {
+    forward::clean(exchange, request.headers_mut());
     exchange.asked = Some(cache::bare(&request));
     let ticket = match cache::lookup(exchange, &mut request).await {
         cache::Looked::Answer(answer) => return Ok(answer),

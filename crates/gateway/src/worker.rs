@@ -122,7 +122,16 @@ async fn main(start: Start) -> io::Result<()> {
     let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache } = start;
     let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
     let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
-    let core = Rc::new(Core { plan: plan_in_force, stage, connections, accepting: Cell::new(0), access, tracer, meters, cache });
+    let core = Rc::new(Core {
+        plan: plan_in_force,
+        stage,
+        connections,
+        accepting: Cell::new(0),
+        access,
+        tracer,
+        meters,
+        cache,
+    });
     core.apply(plan.borrow_and_update().clone());
     let mut checks = health::Checks::default();
     let mut sweep = tokio::time::interval(SWEEP);

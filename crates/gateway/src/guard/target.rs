@@ -32,7 +32,7 @@ fn is_path(path: &[u8]) -> bool {
 }
 
 /// A name or an address, perhaps with a port. Empty is a host too: it says that there is none.
-pub(super) fn is_host(host: &[u8]) -> bool {
+pub(crate) fn is_host(host: &[u8]) -> bool {
     let (name, port) = match host {
         [b'[', rest @ ..] => match rest.iter().position(|b| *b == b']') {
             Some(end) => return is_address(&rest[..end]) && is_port(&rest[end + 1..]),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
-    SET_COOKIE,
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, SET_COOKIE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
+use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 use hyper::body::Incoming;
 
 use super::{Exchange, forward};
@@ -63,55 +63,50 @@ pub(super) async fn lookup(exchange: &mut Exchange, request: &mut http::Request<
     }
     let store = Arc::clone(&exchange.core.cache);
     let mut waited = false;
+    let patience = tokio::time::Instant::now() + JOIN;
     loop {
         let found = find(&store, &key, request);
-        match found {
+        let revalidates = match &found {
             Found::Fresh(entry) => {
                 cache::count(if waited { &store.counts.joined } else { &store.counts.hits });
-                return Looked::Answer(answer(exchange, &entry, request, "hit"));
+                return Looked::Answer(answer(exchange, entry, request, "hit"));
             }
-            Found::Stale(entry, _) if may_revalidate_behind(&entry) => {
+            Found::Stale(entry) if may_revalidate_behind(entry, request.headers()) => {
                 cache::count(&store.counts.stale_while_revalidate);
-                revalidate_behind(exchange, &store, key, request, settings, &entry);
+                revalidate_behind(exchange, &store, key, request, settings, entry);
                 return Looked::Answer(answer(
                     exchange,
-                    &entry,
+                    entry,
                     request,
                     "hit; fwd=stale; detail=revalidating",
                 ));
             }
-            Found::Stale(..) | Found::Nothing
-                if waited || store.is_passed(&key) || *request.method() == Method::HEAD =>
-            {
-                return go(exchange, &store, key, None, settings, request, found.into_stale());
+            Found::Stale(entry) => Some(Arc::clone(entry)),
+            Found::Nothing => None,
+        };
+        let alone = tokio::time::Instant::now() >= patience
+            || store.is_passed(&key)
+            || *request.method() == Method::HEAD;
+        if alone {
+            return go(exchange, &store, key, None, settings, request, revalidates);
+        }
+        match store.board(&key) {
+            Boarding::Fetch(flight) => {
+                return go(exchange, &store, key, Some(flight), settings, request, revalidates);
             }
-            Found::Stale(..) | Found::Nothing => match store.board(&key) {
-                Boarding::Fetch(flight) => {
-                    return go(exchange, &store, key, Some(flight), settings, request, found.into_stale());
-                }
-                Boarding::Wait(mut flight) => {
-                    let _ = tokio::time::timeout(JOIN, flight.changed()).await;
-                    waited = true;
-                }
-            },
+            // whoever fetched may have left without an answer: then the next in line does
+            Boarding::Wait(mut flight) => {
+                waited = true;
+                let _ = tokio::time::timeout_at(patience, flight.changed()).await;
+            }
         }
     }
 }
 
 enum Found {
     Fresh(Arc<Entry>),
-    /// With the request to revalidate it by.
-    Stale(Arc<Entry>, Box<http::request::Parts>),
+    Stale(Arc<Entry>),
     Nothing,
-}
-
-impl Found {
-    fn into_stale(self) -> Option<(Arc<Entry>, Box<http::request::Parts>)> {
-        match self {
-            Self::Stale(entry, parts) => Some((entry, parts)),
-            _ => None,
-        }
-    }
 }
 
 fn find<B>(store: &Store, key: &Key, request: &http::Request<B>) -> Found {
@@ -123,18 +118,34 @@ fn find<B>(store: &Store, key: &Key, request: &http::Request<B>) -> Found {
         match entry.policy.before_request(&asked, now) {
             BeforeRequest::Fresh(_) => return Found::Fresh(Arc::clone(entry)),
             // the answer to a HEAD has no body to keep: it makes nothing fresh again
-            BeforeRequest::Stale { request: again, matches: true } if *request.method() == Method::GET => {
-                stale.get_or_insert((Arc::clone(entry), Box::new(again)));
+            BeforeRequest::Stale { matches: true, .. } if *request.method() == Method::GET => {
+                stale.get_or_insert(Arc::clone(entry));
             }
             BeforeRequest::Stale { .. } => {}
         }
     }
-    stale.map_or(Found::Nothing, |(entry, request)| Found::Stale(entry, request))
+    stale.map_or(Found::Nothing, Found::Stale)
 }
 
-fn may_revalidate_behind(entry: &Entry) -> bool {
+fn may_revalidate_behind(entry: &Entry, asked: &HeaderMap) -> bool {
     let staleness = entry.staleness(SystemTime::now());
-    staleness > Duration::ZERO && staleness <= entry.while_revalidate
+    // a client that asks for a fresh answer gets one
+    let insists =
+        asked.get(CACHE_CONTROL).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("no-cache"));
+    staleness > Duration::ZERO && staleness <= entry.while_revalidate && !insists
+}
+
+/// Asks for the stored answer's successor: the client's own conditions go, the stored validators come, so that a 304
+/// can mean nothing but the stored answer.
+fn revalidate(headers: &mut HeaderMap, entry: &Entry) {
+    headers.remove(IF_NONE_MATCH);
+    headers.remove(IF_MODIFIED_SINCE);
+    if let Some(etag) = entry.headers.get(ETAG) {
+        headers.insert(IF_NONE_MATCH, etag.clone());
+    }
+    if let Some(modified) = entry.headers.get(LAST_MODIFIED) {
+        headers.insert(IF_MODIFIED_SINCE, modified.clone());
+    }
 }
 
 /// Goes on to the service, with what revalidates a stale answer where there is one.
@@ -145,19 +156,19 @@ fn go(
     flight: Option<Flight>,
     settings: Cache,
     request: &mut http::Request<Incoming>,
-    stale: Option<(Arc<Entry>, Box<http::request::Parts>)>,
+    stale: Option<Arc<Entry>>,
 ) -> Looked {
     cache::count(&store.counts.misses);
     note(exchange, if stale.is_some() { "fwd=stale" } else { "fwd=uri-miss" });
     let asked = bare(request);
-    let stale = stale.map(|(entry, parts)| {
-        *request.headers_mut() = parts.headers;
-        entry
-    });
-    if stale.is_none() && *request.method() == Method::GET {
-        // the whole answer is wanted, to be kept; the client's condition is checked against it
-        request.headers_mut().remove(IF_NONE_MATCH);
-        request.headers_mut().remove(IF_MODIFIED_SINCE);
+    match &stale {
+        Some(entry) => revalidate(request.headers_mut(), entry),
+        // the whole answer is wanted, to be kept
+        None if *request.method() == Method::GET && !store.is_passed(&key) => {
+            request.headers_mut().remove(IF_NONE_MATCH);
+            request.headers_mut().remove(IF_MODIFIED_SINCE);
+        }
+        None => {}
     }
     let fetch = Fetch { key, request: asked, stale, flight, invalidates: false, settings };
     Looked::Forward(Ticket(Some(Box::new(fetch))))
@@ -176,10 +187,8 @@ fn revalidate_behind(
     let asked = bare(request);
     let mut again = http::Request::new(RequestBody::default());
     *again.uri_mut() = asked.uri().clone();
-    *again.headers_mut() = match entry.policy.before_request(&asked, SystemTime::now()) {
-        BeforeRequest::Stale { request, .. } => request.headers,
-        BeforeRequest::Fresh(_) => return,
-    };
+    *again.headers_mut() = asked.headers().clone();
+    revalidate(again.headers_mut(), entry);
     let stale = Some(Arc::clone(entry));
     let fetch = Fetch { key, request: asked, stale, flight: Some(flight), invalidates: false, settings };
     let mut behind = exchange.detached();
@@ -226,9 +235,16 @@ fn store_fetched(
     if *fetch.request.method() == Method::HEAD {
         return Ok(response);
     }
+    let status = response.status();
+    if status.is_server_error() || !has_sane_age(response.headers()) {
+        // nothing to keep, and nothing learnt about the resource either
+        return Ok(response);
+    }
     let policy = policy(&fetch, &response);
+    let lives =
+        policy.time_to_live(SystemTime::now()) > Duration::ZERO || !fetch.settings.stale_if_error.is_zero();
     let storable = policy.is_storable()
-        && policy.time_to_live(SystemTime::now()) + fetch.settings.stale_if_error > Duration::ZERO
+        && lives
         && !response.headers().contains_key(SET_COOKIE)
         && http_body::Body::size_hint(response.body()).lower() <= fetch.settings.object_bytes;
     if !storable {
@@ -242,10 +258,20 @@ fn store_fetched(
         key: fetch.key.clone(),
         request: fetch.request,
         entry: Some(entry),
+        body: BytesMut::new(),
         limit,
         _flight: fetch.flight,
     };
     Ok(response.map(|body| body.watched(Box::new(keeper))))
+}
+
+/// Ages beyond a few years overflow the arithmetic of whoever adds to them.
+fn has_sane_age(headers: &HeaderMap) -> bool {
+    const LONGEST: u64 = 10 * 365 * 86_400;
+    let age = headers.get(AGE).map(|age| age.to_str().ok().and_then(|age| age.trim().parse::<u64>().ok()));
+    let max_age = ["max-age", "s-maxage"].iter().filter_map(|name| cache::directive(headers, name));
+    age.is_none_or(|age| age.is_some_and(|age| age < LONGEST))
+        && max_age.into_iter().all(|max| max.as_secs() < LONGEST)
 }
 
 fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
@@ -277,13 +303,15 @@ fn entry(fetch: &Fetch, policy: CachePolicy, response: &Response<ResponseBody>) 
         text.contains("must-revalidate") || text.contains("proxy-revalidate") || text.contains("no-cache")
     });
     let keep = |allowed: Duration| if strict { Duration::ZERO } else { allowed };
+    let now = SystemTime::now();
+    let ttl = policy.time_to_live(now);
     Entry {
         policy,
         status: response.status(),
         tags: cache::tags(&headers),
         headers,
-        body: Vec::new(),
-        length: 0,
+        body: Bytes::new(),
+        expires: now + ttl,
         while_revalidate: keep(while_revalidate),
         if_error: keep(if_error),
     }
@@ -298,21 +326,22 @@ fn revalidated(
     response: &Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     cache::count(&store.counts.revalidated);
-    let mut parts = Response::new(());
-    *parts.status_mut() = response.status();
-    *parts.headers_mut() = response.headers().clone();
-    let after = stale.policy.after_response(&fetch.request, &parts, SystemTime::now());
-    let (AfterResponse::NotModified(policy, updated) | AfterResponse::Modified(policy, updated)) = after;
-    let fresh = Entry {
-        policy,
-        status: stale.status,
-        headers: updated.headers,
-        body: stale.body.clone(),
-        length: stale.length,
-        tags: stale.tags.clone(),
-        while_revalidate: stale.while_revalidate,
-        if_error: stale.if_error,
-    };
+    let mut merged = Response::new(ResponseBody::default());
+    *merged.status_mut() = stale.status;
+    *merged.headers_mut() = stale.headers.clone();
+    for name in response.headers().keys() {
+        // what describes the body describes the stored one still (RFC 9111 §3.2)
+        if ![CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, TRANSFER_ENCODING, SET_COOKIE]
+            .contains(name)
+        {
+            merged.headers_mut().remove(name);
+            for value in response.headers().get_all(name) {
+                merged.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+    }
+    let policy = policy(fetch, &merged);
+    let fresh = Entry { body: stale.body.clone(), ..entry(fetch, policy, &merged) };
     let shown = answer_with(exchange, &fresh, &fetch.request, "hit; fwd=stale; fwd-status=304");
     store.put(fetch.key.clone(), fresh, |known| std::ptr::eq(known, Arc::as_ptr(stale)));
     shown
@@ -324,6 +353,7 @@ struct Keeper {
     key: Key,
     request: http::Request<()>,
     entry: Option<Entry>,
+    body: BytesMut,
     limit: u64,
     /// Dropped with the keeper: whoever waits looks again then.
     _flight: Option<Flight>,
@@ -331,18 +361,21 @@ struct Keeper {
 
 impl Watcher for Keeper {
     fn data(&mut self, data: &Bytes) {
-        let Some(entry) = &mut self.entry else { return };
-        entry.length += data.len() as u64;
-        if entry.length > self.limit {
-            self.entry = None;
+        if self.entry.is_none() {
+            return;
+        }
+        if (self.body.len() + data.len()) as u64 > self.limit {
+            (self.entry, self.body) = (None, BytesMut::new());
             self.store.pass(&self.key);
         } else {
-            entry.body.push(data.clone());
+            // copied: a piece is a slice of a read buffer many times its size, which it would keep
+            self.body.extend_from_slice(data);
         }
     }
 
     fn end(&mut self, outcome: Outcome, _sent: u64) {
-        if let (Outcome::Complete, Some(entry)) = (outcome, self.entry.take()) {
+        if let (Outcome::Complete, Some(mut entry)) = (outcome, self.entry.take()) {
+            entry.body = Bytes::copy_from_slice(&self.body);
             let (request, now) = (&self.request, SystemTime::now());
             let same_variant = |known: &Entry| {
                 !matches!(
@@ -398,7 +431,7 @@ fn answer_with(
     let unchanged = is_unchanged(asked.headers(), &entry.headers);
     let body = match (unchanged, asked.method()) {
         (true, _) | (_, &Method::HEAD) => ResponseBody::default(),
-        _ => ResponseBody::chunks(entry.body.clone()),
+        _ => ResponseBody::full(entry.body.clone()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = if unchanged { StatusCode::NOT_MODIFIED } else { entry.status };
@@ -431,7 +464,8 @@ fn is_unchanged(asked: &HeaderMap, stored: &HeaderMap) -> bool {
 /// The resource's key: the route, the host and the path with its query as the client wrote them.
 fn key(exchange: &Exchange) -> Option<Key> {
     Some(Key {
-        route: Arc::clone(&exchange.route()?.settings.name),
+        route: Arc::clone(&exchange.route()?.identity),
+        secure: exchange.origin.secure,
         host: exchange
             .host
             .as_ref()

@@ -8,7 +8,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use seaworthy_core::ErrorCode;
 
-use super::{Exchange, cache, forward};
+use super::{Exchange, cache, finish, forward};
 use crate::body::{RequestBody, ResponseBody};
 use crate::error::Error;
 use crate::settings::Fallback;
@@ -60,7 +60,7 @@ pub(super) async fn apply(
             *response.status_mut() = *status;
             response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
             response.headers_mut().insert(X_FALLBACK, HeaderValue::from_static("static"));
-            response
+            finish::without_body_for_head(exchange, response)
         }
         (Some(Fallback::Service(_)), Some(spare)) => {
             let Some(target) = route.fallback else { return outcome };

@@ -35,6 +35,22 @@ pub(super) fn problem(exchange: &Exchange, error: &Error) -> Response<ResponseBo
     let mut response = error.respond(&exchange.id, &exchange.plan.shared.docs);
     decorate(exchange, response.headers_mut());
     settle(exchange, &mut response, error.closes());
+    without_body_for_head(exchange, response)
+}
+
+/// The answer to a HEAD has the headers of the answer to a GET, and no body; HTTP/2 would send one.
+pub(super) fn without_body_for_head(
+    exchange: &Exchange,
+    response: Response<ResponseBody>,
+) -> Response<ResponseBody> {
+    if exchange.method != http::Method::HEAD {
+        return response;
+    }
+    let length = http_body::Body::size_hint(response.body()).exact();
+    let mut response = response.map(|_| ResponseBody::default());
+    if let Some(length) = length {
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
     response
 }
 

@@ -39,6 +39,8 @@ pub(super) fn begin_at(
     let plan = Rc::clone(&exchange.plan);
     let service = plan.services.get(target).ok_or(Error::Internal("the route has no service"))?;
     exchange.service = Some(service.shared.settings.name.clone());
+    let silence = &exchange.info.silence;
+    silence.set(silence.get().max(service.shared.settings.response_silence));
     prepare(exchange, service, &mut request);
     Ok(service.call(request))
 }
@@ -81,6 +83,20 @@ pub(super) fn choose(exchange: &Exchange) -> Option<usize> {
     None
 }
 
+/// What a cache may look at: the headers as the service will see them, not as the client wrote them. A client could
+/// otherwise have an answer stored under headers that the service never got.
+pub(super) fn clean(exchange: &Exchange, map: &mut http::HeaderMap) {
+    let seen = Census::take(map);
+    headers::drop_hop_by_hop(map, seen);
+    if seen.cookie {
+        headers::join_cookies(map);
+    }
+    if !exchange.origin.trusted {
+        headers::drop_claims(map);
+    }
+    headers::fold(map);
+}
+
 fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::Request<RequestBody>) {
     let settings = &service.shared.settings;
     let upgrade = take_upgrade(exchange, request);
@@ -114,6 +130,11 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
             map.insert(HOST, host.clone());
         }
         _ => {}
+    }
+    let unsized_body = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+    if unsized_body && matches!(*request.method(), http::Method::GET | http::Method::HEAD) {
+        // the library sends no body with these unless it is told to
+        request.headers_mut().insert(http::header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     rewrite(exchange, request);
     *request.version_mut() = Version::HTTP_11;

@@ -21,6 +21,15 @@ pub(super) fn client_left() -> StatusCode {
     StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
+/// Whether an HTTP/2 request names exactly one host, in the form the guard asks of HTTP/1.
+pub(super) fn names_one_host<B>(request: &http::Request<B>) -> bool {
+    let mut lines = request.headers().get_all(HOST).iter();
+    let (line, second) = (lines.next(), lines.next());
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let host = authority.or(line.map(HeaderValue::as_bytes));
+    second.is_none() && host.is_some_and(|host| !host.is_empty() && crate::guard::target::is_host(host))
+}
+
 /// Opens the record of an exchange.
 pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Incoming>) -> Box<Exchange> {
     let map = request.headers();

@@ -53,7 +53,8 @@ fn key(limit: &Limit, origin: Origin, request: &http::Request<Incoming>) -> Vec<
         // a tenant that a stranger claims is no tenant
         RateKey::Tenant(_) if !origin.trusted => Vec::new(),
         RateKey::Header(name) | RateKey::Tenant(name) => {
-            let lines: Vec<_> = request.headers().get_all(name).iter().map(|value| value.as_bytes()).collect();
+            let lines: Vec<_> =
+                request.headers().get_all(name).iter().map(|value| value.as_bytes()).collect();
             let mut value = lines.join(&b", "[..]);
             // long values must not make the table's memory unbounded
             value.truncate(256);

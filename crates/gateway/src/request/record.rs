@@ -4,8 +4,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::Response;
 use seaworthy_telemetry::access::{AccessLog, Record};
+use tokio::time::Instant;
 
 use super::Exchange;
 use crate::body::{Outcome, ResponseBody, Watcher};
@@ -13,6 +15,9 @@ use crate::metrics::{self, Finished};
 
 /// Follows the answer to its end.
 pub(super) fn watch(exchange: Box<Exchange>, response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let info = &exchange.info;
+    info.sending.set(info.sending.get() + 1);
+    info.moved.set(Instant::now());
     response.map(|body| body.watched(Box::new(Recorder(Some(exchange)))))
 }
 
@@ -21,6 +26,7 @@ struct Recorder(Option<Box<Exchange>>);
 impl Recorder {
     fn close(&mut self, sent: u64, reason: Option<&'static str>) {
         let Some(exchange) = self.0.take() else { return };
+        exchange.info.sending.set(exchange.info.sending.get().saturating_sub(1));
         exchange.sent.set(sent);
         if reason.is_some() {
             exchange.reason.set(reason);
@@ -29,6 +35,12 @@ impl Recorder {
 }
 
 impl Watcher for Recorder {
+    fn data(&mut self, _data: &Bytes) {
+        if let Some(exchange) = self.0.as_ref().filter(|exchange| exchange.info.guard.is_none()) {
+            exchange.info.moved.set(Instant::now());
+        }
+    }
+
     fn end(&mut self, outcome: Outcome, sent: u64) {
         self.close(sent, (outcome == Outcome::Broken).then_some("response_broke_off"));
     }
@@ -45,7 +57,7 @@ impl Drop for Exchange {
             return;
         }
         let (status, took) = (self.status.get(), self.started.elapsed());
-        if status.as_u16() == 499 {
+        if status.as_u16() == 499 && self.reason.get().is_none() {
             self.reason.set(Some("client_left"));
         }
         self.info.answered();

@@ -53,6 +53,11 @@ where
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+
     fn try_new(open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         let admit = |n: usize| (n < limit).then_some(n + 1);
         open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit).ok()?;
@@ -106,12 +111,21 @@ impl Connector {
     pub(crate) async fn connect(&self) -> Result<Sender, Error> {
         let counted =
             Counted::try_new(&self.open, self.limit).ok_or(Error::NoEndpoint { retry_after: None })?;
+        self.connect_counted(counted).await
+    }
+
+    async fn connect_counted(&self, counted: Counted) -> Result<Sender, Error> {
         match tokio::time::timeout(self.timeout, self.handshake(counted)).await {
             Ok(sender) => sender.map_err(Error::Connect),
             Err(_) => {
                 Err(Error::Connect(io::Error::new(io::ErrorKind::TimedOut, "the connection took too long")))
             }
         }
+    }
+
+    /// Opens a connection for a health check, whatever the limit says: a busy endpoint is not a sick one.
+    pub(crate) async fn connect_to_probe(&self) -> Result<Sender, Error> {
+        self.connect_counted(Counted::new(&self.open)).await
     }
 
     /// Opens a TCP connection and closes it again: the simplest health check.
@@ -126,6 +140,7 @@ impl Connector {
             Err(_) => TcpStream::connect((host, self.upstream.port)).await?,
         };
         tcp.set_nodelay(true)?;
+        crate::connection::keep_alive(&tcp);
         Ok(tcp)
     }
 

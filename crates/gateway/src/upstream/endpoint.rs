@@ -40,7 +40,11 @@ impl Endpoint {
         policies: EndpointPolicies,
         connector: Connector,
     ) -> Self {
-        let authority = format!("{}:{}", upstream.host, upstream.port);
+        let usual = if upstream.secure { 443 } else { 80 };
+        let authority = match upstream.port {
+            port if port == usual => upstream.host.clone(),
+            port => format!("{}:{port}", upstream.host),
+        };
         Self {
             label: upstream.to_string().into(),
             authority: http::HeaderValue::from_str(&authority)

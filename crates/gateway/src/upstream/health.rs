@@ -97,7 +97,7 @@ async fn probe(endpoint: &Endpoint, path: Option<&str>) -> Result<(), String> {
     let Some(path) = path else {
         return endpoint.connector.probe_tcp().await.map_err(|error| error.to_string());
     };
-    let sender = endpoint.connector.connect().await.map_err(|error| error.to_string())?;
+    let sender = endpoint.connector.connect_to_probe().await.map_err(|error| error.to_string())?;
     let mut request = http::Request::new(ReplayBody::through(ReplayBody::through(RequestBody::default())));
     let headers = request.headers_mut();
     headers.insert(HOST, endpoint.authority.clone());

@@ -29,6 +29,8 @@ pub(crate) struct Service {
     pub(crate) settings: settings::Service,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     pub(crate) policies: Policies,
+    /// What its TLS files held.
+    files: Vec<Option<Vec<u8>>>,
     outlier: Option<Arc<Outlier<usize>>>,
 }
 
@@ -47,12 +49,13 @@ impl Service {
             outlier.set_members(0..settings.upstreams.len(), Instant::now());
             Arc::new(outlier)
         });
-        Ok(Self { endpoints: endpoints?, policies, outlier, settings })
+        let files = contents(&settings);
+        Ok(Self { endpoints: endpoints?, policies, files, outlier, settings })
     }
 
-    /// Whether it was made from files, which may have changed though its settings did not.
-    pub(crate) fn reads_files(&self) -> bool {
-        self.settings.tls.ca.is_some() || self.settings.tls.identity.is_some()
+    /// Whether the files it was made from are still what they were.
+    pub(crate) fn is_current(&self) -> bool {
+        self.files == contents(&self.settings)
     }
 
     pub(crate) fn is_ejected(&self, at: usize, now: Instant) -> bool {
@@ -78,6 +81,11 @@ impl Service {
         });
         shared.chain(outlier).chain(own).collect()
     }
+}
+
+fn contents(settings: &settings::Service) -> Vec<Option<Vec<u8>>> {
+    let identity = settings.tls.identity.iter().flat_map(|identity| [&identity.chain, &identity.key]);
+    settings.tls.ca.iter().chain(identity).map(|path| std::fs::read(path).ok()).collect()
 }
 
 /// The way to a service whose requests pass no policy before the balancer.

@@ -186,8 +186,6 @@ settings! {
         rate_limit: Policy<Rate> = Policy::Inherit,
         /// Adaptive concurrency: load that cannot be served in time is refused.
         shed: Policy<Shed> = Policy::Inherit,
-        /// Whether faults may be injected by trials.
-        fault: Policy<Fault> = Policy::Inherit,
     }
 
     /// TLS towards an upstream.
@@ -325,20 +323,12 @@ settings! {
         max: usize = 2_048,
     }
 
-    /// Whether faults may be injected.
-    struct Fault {
-        /// Longest lease.
-        longest_lease: Duration = secs(3_600),
-        /// Most faults at once.
-        max_faults: usize = 32,
-    }
-
     /// A rule that says which requests go where.
     struct Route {
         /// Path template: literal segments, `{name}` for one, `{*rest}` for the rest.
         path: At<String> = At { value: "/{*path}".to_owned(), span: 0..0 },
         /// Hosts: `shop.example` or `*.shop.example`. Without any: all.
-        hosts: Vec<String> = Vec::new(),
+        hosts: Vec<At<String>> = Vec::new(),
         /// Methods. Without any: all.
         methods: Vec<At<String>> = Vec::new(),
         /// Headers that must have these values.

@@ -9,6 +9,7 @@
 mod harness;
 
 mod cache;
+mod cli;
 mod clients;
 mod failures;
 mod headers;
@@ -16,3 +17,4 @@ mod hostile;
 mod lifecycle;
 mod routing;
 mod slow;
+mod tls;

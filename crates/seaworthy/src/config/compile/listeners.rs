@@ -94,8 +94,8 @@ fn limits(written: &Limits, problems: &mut Problems) -> GatewayLimits {
     for (name, _) in times.into_iter().filter(|(_, time)| time.is_zero()) {
         problems.push(written.spans.of(name), format!("`{name}` must be longer than zero"));
     }
-    if !(1_024..=1 << 20).contains(&written.head_bytes.0) {
-        problems.push(written.spans.of("head_bytes"), "`head_bytes` must lie between 1KiB and 1MiB");
+    if !(1_024..=256 << 10).contains(&written.head_bytes.0) {
+        problems.push(written.spans.of("head_bytes"), "`head_bytes` must lie between 1KiB and 256KiB");
     }
     if written.connections == 0 || written.headers == 0 || written.streams == 0 {
         problems.push(written.spans.of("connections"), "a limit of 0 serves nobody");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_resilience::breaker::{FailureRate, SlowCalls};
 use seaworthy_resilience::preset::{self, apply_overrides};
 use seaworthy_resilience::stack::Settings;
-use seaworthy_resilience::{breaker, budget, bulkhead, fault, hedge, rate_limit, retry, shed};
+use seaworthy_resilience::{breaker, budget, bulkhead, hedge, rate_limit, retry, shed};
 
 use super::ratio;
 use crate::config::Environment;
@@ -37,10 +37,8 @@ pub(super) fn policies(written: &Service, environment: &Environment, problems: &
         max: shed.max,
         ..shed::Settings::default()
     });
-    change(&written.fault, &mut settings.fault, |_, fault| fault::Settings {
-        longest_lease: fault.longest_lease,
-        max_faults: fault.max_faults,
-    });
+    // nothing can inject faults yet: a switched-on policy that cannot act would be a claim
+    settings.fault = None;
     // a budget alone would be reported as inert although nobody wrote it
     let spends = settings.hedge.is_some() || settings.retry.as_ref().is_some_and(|r| r.max_attempts > 1);
     if !spends && matches!(written.budget, Policy::Inherit) {
@@ -103,7 +101,6 @@ fn http() -> Settings {
             max_queued: 128,
             max_wait: Duration::from_secs(1),
         }),
-        fault: Some(fault::Settings::default()),
         ..Settings::none()
     }
 }

@@ -15,7 +15,9 @@ use crate::config::setting::{At, Policy};
 /// All routes; one for everything where none is written and there is one service.
 pub(super) fn routes(file: &File, problems: &mut Problems) -> Vec<GatewayRoute> {
     if !file.route.is_empty() {
-        return file.route.iter().map(|route| self::route(route, file, problems)).collect();
+        let routes: Vec<_> = file.route.iter().map(|route| self::route(route, file, problems)).collect();
+        unreachable(&routes, file, problems);
+        return routes;
     }
     let mut names = file.service.keys();
     match (names.next(), names.next()) {
@@ -32,6 +34,22 @@ pub(super) fn routes(file: &File, problems: &mut Problems) -> Vec<GatewayRoute> 
     }
 }
 
+/// A route behind one that catches the same requests is never reached.
+fn unreachable(routes: &[GatewayRoute], file: &File, problems: &mut Problems) {
+    for (at, route) in routes.iter().enumerate() {
+        let same = |other: &&GatewayRoute| {
+            (&other.path, &other.hosts, &other.methods, &other.headers)
+                == (&route.path, &route.hosts, &route.methods, &route.headers)
+        };
+        if routes[..at].iter().any(|other| same(&other)) {
+            problems.push(
+                file.route[at].spans.of("path"),
+                "is never reached: a route above catches the same requests",
+            );
+        }
+    }
+}
+
 fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute {
     let path = &written.path.value;
     if !path.starts_with('/') {
@@ -42,7 +60,7 @@ fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute 
     let mut route = GatewayRoute {
         name: path.as_str().into(),
         path: path.clone(),
-        hosts: written.hosts.clone(),
+        hosts: hosts(&written.hosts, problems),
         methods: methods(&written.methods, problems),
         headers: headers(written, problems),
         targets: targets(written, file, problems),
@@ -61,6 +79,20 @@ fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute 
     };
     security_headers(&mut route, &written.security_headers, problems);
     route
+}
+
+/// Host names, without scheme, port or path: those are not what routes are told apart by.
+fn hosts(written: &[At<String>], problems: &mut Problems) -> Vec<String> {
+    for host in written {
+        let name = host.value.strip_prefix("*.").unwrap_or(&host.value);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        let address = name.starts_with('[') && name.ends_with(']');
+        if name.is_empty() || !(address || name.bytes().all(plain)) {
+            let suggestion = Some("write \"shop.example\" or \"*.shop.example\"".to_owned());
+            problems.suggest(host.span.clone(), format!("\"{}\" is not a host name", host.value), suggestion);
+        }
+    }
+    written.iter().map(|host| host.value.to_ascii_lowercase()).collect()
 }
 
 fn rewrite(written: &Route, problems: &mut Problems) {
@@ -246,6 +278,9 @@ fn security_headers(route: &mut GatewayRoute, written: &Policy<SecurityHeaders>,
     }
     if !wanted.hsts.is_empty() {
         route.hsts = HeaderValue::from_str(&wanted.hsts).ok();
+        if route.hsts.is_none() {
+            problems.push(wanted.spans.of("hsts"), "cannot be a header's value");
+        }
     }
 }
 
