@@ -54,17 +54,86 @@ service = "shop"
 methods = ["get"]
 rate_limit = [{ requests = 0 }]
 "#;
-    check(config, expect![[""]]).await;
+    check(
+        config,
+        expect![[r#"
+        seaworthy.toml:2:17: "30" has no unit; write "30s" for seconds or "30ms" for milliseconds
+          | drain_timeout = "30"
+          |                 ^
+        seaworthy.toml:3:1: unknown setting `treads`
+          | treads = 2
+          | ^
+          = did you mean `threads`?
+        seaworthy.toml:6:11: "nowhere" is not an address with a port
+          | address = "nowhere"
+          |           ^
+          = write something like "127.0.0.1:8080" or ":8080"
+        seaworthy.toml:9:39: "ftp://x" must start with http:// or https://
+          | upstreams = ["http://127.0.0.1:8000", "ftp://x"]
+          |                                       ^
+        seaworthy.toml:10:1: unknown setting `retries`
+          | retries = 3
+          | ^
+          = did you mean `retry`?
+        seaworthy.toml:11:36: expected a whole number, found a text
+          | breaker = { consecutive_failures = "five" }
+          |                                    ^
+        seaworthy.toml:12:7: has no effect: no upstream of this service starts with https://
+          | tls = { ca = "ca.pem" }
+          |       ^
+        seaworthy.toml:15:11: there is no service "shpo"
+          | service = "shpo"
+          |           ^
+          = did you mean "shop"?
+        seaworthy.toml:20:12: "get" is not a method
+          | methods = ["get"]
+          |            ^
+          = methods are upper case: "GET"
+        seaworthy.toml:21:28: a rate limit of 0 refuses everything
+          | rate_limit = [{ requests = 0 }]
+          |                            ^
+        10 problems found
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_toml() {
-    check("[service.shop\nupstreams = [\"http://127.0.0.1:8000\"]\n", expect![[""]]).await;
+    check(
+        "[service.shop\nupstreams = [\"http://127.0.0.1:8000\"]\n",
+        expect![[r#"
+        seaworthy.toml:1:1: there is no service
+          | [service.shop
+          | ^
+          = add [service.shop] with upstreams = ["http://127.0.0.1:8000"]
+        seaworthy.toml:1:14: unclosed table, expected `]`
+          | [service.shop
+          |              ^
+        seaworthy.toml:2:1: unknown setting `upstreams`
+          | upstreams = ["http://127.0.0.1:8000"]
+          | ^
+          = known here: gateway, listener, control, telemetry, service, route
+        3 problems found
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn nothing_to_stand_in_front_of() {
-    check("", expect![[""]]).await;
+    let config = "# nothing\n";
+    check(
+        config,
+        expect![[r#"
+        seaworthy.toml:1:1: there is no service
+          | # nothing
+          | ^
+          = add [service.shop] with upstreams = ["http://127.0.0.1:8000"]
+        1 problem found
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
