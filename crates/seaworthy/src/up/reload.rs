@@ -15,6 +15,8 @@ use crate::takeover::Heir;
 
 /// Editors write a file in several steps: a reload waits until it has been quiet for this long.
 const QUIET: Duration = Duration::from_millis(200);
+/// … but not longer than this.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Watches the configuration and applies it.
 pub(crate) struct Reloads {
@@ -22,8 +24,10 @@ pub(crate) struct Reloads {
     gateway: Arc<Gateway>,
     sockets: Sockets,
     changes: mpsc::Receiver<()>,
-    /// What is watched, by folder: an editor may replace a file rather than write it.
     watcher: Option<notify::RecommendedWatcher>,
+    watched: Vec<PathBuf>,
+    /// What the watched files held when they were last looked at.
+    contents: Vec<Option<Vec<u8>>>,
     fixed: Fixed,
 }
 
@@ -57,36 +61,68 @@ impl Reloads {
         sockets: Sockets,
     ) -> Self {
         let (sender, changes) = mpsc::channel(1);
-        let files = watched(&options, compiled);
-        let known = files.clone();
         let notice = move |event: notify::Result<notify::Event>| {
-            let Ok(event) = event else { return };
-            let ours =
-                event.paths.iter().any(|path| known.iter().any(|file| file.file_name() == path.file_name()));
-            if ours && !event.kind.is_access() {
-                // full means that a reload is due already
+            // any event in a watched folder: secrets are often rotated by moving a link that no file is named after
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                // full means that a look is due already
                 let _ = sender.try_send(());
             }
         };
-        let mut watcher = notify::recommended_watcher(notice)
+        let watcher = notify::recommended_watcher(notice)
             .inspect_err(|error| tracing::warn!(%error, "cannot watch files; reload by SIGHUP"))
             .ok();
-        if let Some(watcher) = &mut watcher {
-            for folder in folders(&files) {
-                if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                    tracing::warn!(folder = %folder.display(), %error, "cannot watch this folder; reload by SIGHUP");
-                }
-            }
-        }
-        Self { options, gateway, sockets, changes, watcher, fixed: Fixed::of(compiled) }
+        let mut reloads = Self {
+            options,
+            gateway,
+            sockets,
+            changes,
+            watcher,
+            watched: Vec::new(),
+            contents: Vec::new(),
+            fixed: Fixed::of(compiled),
+        };
+        reloads.watch(files(&reloads.options, compiled));
+        reloads
     }
 
-    /// Resolves once files have changed and been quiet for a moment.
-    pub(super) async fn file_changed(&mut self) {
-        if self.watcher.is_none() || self.changes.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    /// Watches these files, by their folders: an editor may replace a file rather than write it.
+    fn watch(&mut self, files: Vec<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let (before, now) = (folders(&self.watched), folders(&files));
+        for folder in before.iter().filter(|folder| !now.contains(folder)) {
+            let _ = watcher.unwatch(folder);
         }
-        while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|change| change.is_some()) {}
+        for folder in now.iter().filter(|folder| !before.contains(folder)) {
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %folder.display(), %error, "cannot watch this folder; reload by SIGHUP");
+            }
+        }
+        self.watched = files;
+        self.contents = self.read();
+    }
+
+    /// What the watched files hold now.
+    fn read(&self) -> Vec<Option<Vec<u8>>> {
+        self.watched.iter().map(|file| std::fs::read(file).ok()).collect()
+    }
+
+    /// Resolves once files hold something else and have been quiet for a moment.
+    pub(super) async fn file_changed(&mut self) {
+        loop {
+            if self.watcher.is_none() || self.changes.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+            // a folder may be busy with other files and never be quiet
+            let enough = tokio::time::Instant::now() + PATIENCE;
+            while tokio::time::Instant::now() < enough
+                && tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|change| change.is_some())
+            {}
+            let contents = self.read();
+            if contents != self.contents {
+                self.contents = contents;
+                return;
+            }
+        }
     }
 
     /// Reads the configuration anew and applies it, or says why not and changes nothing.
@@ -112,10 +148,12 @@ impl Reloads {
                 return;
             }
         };
+        let files = files(&self.options, &compiled);
         match self.gateway.apply(compiled.gateway) {
             Ok(()) => {
                 self.gateway.listen(opened);
                 self.sockets.keep(&addresses);
+                self.watch(files);
                 tracing::info!(why, "a new configuration is in force");
             }
             Err(errors) => {
@@ -132,7 +170,7 @@ impl Reloads {
     }
 }
 
-fn watched(options: &Options, compiled: &Compiled) -> Vec<PathBuf> {
+fn files(options: &Options, compiled: &Compiled) -> Vec<PathBuf> {
     let mut files = compiled.files.clone();
     if options.upstream.is_none() {
         files.push(options.config.clone());
