@@ -7,7 +7,7 @@ pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod upstream;
 
-pub(crate) use client::{Answer, Connection, exchange, get};
+pub(crate) use client::{Answer, exchange, get};
 pub(crate) use folder::Folder;
 pub(crate) use gateway::Gateway;
 pub(crate) use upstream::{Seen, Upstream, answer};

@@ -3,8 +3,8 @@
 //! One file per topic. What the tests share (a gateway process, upstreams that behave or do not, clients, a scratch
 //! folder) is in `harness`. Nothing here waits for a fixed time: [`harness::eventually`] looks until it sees.
 
-// helpers of tests are outside of `#[test]` functions, and a failed one is a failed test
-#![allow(clippy::unwrap_used)]
+// helpers of tests are outside of `#[test]` functions: a failed one is a failed test, and says what the log said
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod harness;
 
