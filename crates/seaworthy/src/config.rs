@@ -54,7 +54,7 @@ pub(crate) fn parse(
     let mut problems = Problems::new(name, text);
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     for error in errors {
-        problems.push(error.span().unwrap_or(0..0), error.message().to_owned());
+        problems.syntax(error.span().unwrap_or(0..0), error.message().to_owned());
     }
     let node = toml::Spanned::new(table.span(), toml::de::DeValue::Table(table.into_inner()));
     let file = <file::File as setting::Setting>::decode(&node, &mut problems);

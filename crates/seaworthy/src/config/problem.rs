@@ -22,17 +22,25 @@ pub(crate) struct Problems {
     name: String,
     text: String,
     found: Vec<Problem>,
+    /// Lines that are no TOML: what else they seem to say means nothing.
+    broken: Vec<usize>,
 }
 
 impl Problems {
     /// None yet.
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self { name: name.to_owned(), text: text.to_owned(), found: Vec::new() }
+        Self { name: name.to_owned(), text: text.to_owned(), found: Vec::new(), broken: Vec::new() }
     }
 
     /// Notes a problem at a place.
     pub(crate) fn push(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.suggest(span, message, None);
+    }
+
+    /// Notes what makes a line unreadable.
+    pub(crate) fn syntax(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.push(span, message);
+        self.broken.extend(self.found.last().map(|problem| problem.line));
     }
 
     /// Notes a problem and what would be right.
@@ -45,6 +53,9 @@ impl Problems {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        if self.broken.contains(&line) {
+            return;
+        }
         let problem = Problem { line, column, message: message.into(), suggestion };
         if !self.found.contains(&problem) {
             self.found.push(problem);

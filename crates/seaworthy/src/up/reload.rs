@@ -116,7 +116,8 @@ impl Reloads {
             let enough = tokio::time::Instant::now() + PATIENCE;
             while tokio::time::Instant::now() < enough
                 && tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|change| change.is_some())
-            {}
+            {
+            }
             let contents = self.read();
             if contents != self.contents {
                 self.contents = contents;

@@ -103,19 +103,15 @@ async fn a_file_that_is_no_toml() {
     check(
         "[service.shop\nupstreams = [\"http://127.0.0.1:8000\"]\n",
         expect![[r#"
-        seaworthy.toml:1:1: there is no service
-          | [service.shop
-          | ^
-          = add [service.shop] with upstreams = ["http://127.0.0.1:8000"]
-        seaworthy.toml:1:14: unclosed table, expected `]`
-          | [service.shop
-          |              ^
-        seaworthy.toml:2:1: unknown setting `upstreams`
-          | upstreams = ["http://127.0.0.1:8000"]
-          | ^
-          = known here: gateway, listener, control, telemetry, service, route
-        3 problems found
-    "#]],
+            seaworthy.toml:1:14: unclosed table, expected `]`
+              | [service.shop
+              |              ^
+            seaworthy.toml:2:1: unknown setting `upstreams`
+              | upstreams = ["http://127.0.0.1:8000"]
+              | ^
+              = known here: gateway, listener, control, telemetry, service, route
+            2 problems found
+        "#]],
     )
     .await;
 }

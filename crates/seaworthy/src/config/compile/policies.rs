@@ -44,13 +44,15 @@ pub(super) fn policies(written: &Service, environment: &Environment, problems: &
     if !spends && matches!(written.budget, Policy::Inherit) {
         settings.budget = None;
     }
-    let overrides = environment.iter().filter(|(name, _)| {
-        ["SEAWORTHY_CIRCUIT_BREAKER_", "SEAWORTHY_RETRY_", "SEAWORTHY_BULKHEAD_"]
-            .iter()
-            .any(|p| name.starts_with(p))
-    });
+    let ours = ["SEAWORTHY_CIRCUIT_BREAKER_", "SEAWORTHY_RETRY_", "SEAWORTHY_BULKHEAD_"];
+    let overrides: Vec<_> = environment
+        .iter()
+        .filter(|(name, _)| ours.iter().any(|ours| name.starts_with(ours)))
+        .cloned()
+        .collect();
     if written.preset != Preset::None
-        && let Err(errors) = apply_overrides(&mut settings, overrides.cloned())
+        && !overrides.is_empty()
+        && let Err(errors) = apply_overrides(&mut settings, overrides)
     {
         for error in errors {
             problems.push(written.spans.of("preset"), format!("environment: {error}"));
