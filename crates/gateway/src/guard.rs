@@ -206,7 +206,7 @@ pub(crate) struct Guard<S> {
     ready: Vec<u8>,
     /// How each message was delimited, for tests that compare it with what the HTTP library makes of it.
     #[cfg(any(test, fuzzing))]
-    pub(crate) bodies: Vec<head::Body>,
+    bodies: Vec<head::Body>,
 }
 
 /// What a look at the clock says about a connection.

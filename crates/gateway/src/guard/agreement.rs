@@ -72,8 +72,7 @@ async fn library(bytes: &[u8]) -> Vec<Option<u64>> {
         let _ = client.read_to_end(&mut Vec::new()).await;
     };
     let _ = tokio::join!(connection, feed);
-    let seen = seen.borrow().clone();
-    seen
+    seen.take()
 }
 
 /// The library may stop earlier (it refuses some targets the guard lets through); it may never see more messages, or

@@ -453,7 +453,7 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
         let entry = |(key, value): (&Spanned<_>, &Node<'_>)| {
             Some((AsRef::<str>::as_ref(key.get_ref()).to_owned(), T::decode(value, problems)?))
         };
-        Some(table.iter().map(|(k, v)| (k, v)).filter_map(entry).collect())
+        Some(table.iter().filter_map(entry).collect())
     }
     fn schema() -> Value {
         json!({ "type": "object", "additionalProperties": T::schema() })

@@ -17,7 +17,7 @@ use crate::config::setting::Policy;
 pub(super) fn policies(written: &Service, environment: &Environment, problems: &mut Problems) -> Settings {
     let mut settings = start(written.preset);
     timeouts(written, &mut settings);
-    change(&written.retry, &mut settings.retry, |from, retry| self::retry(from, retry));
+    change(&written.retry, &mut settings.retry, retried);
     change(&written.budget, &mut settings.budget, |_, written| budget(written, problems));
     change(&written.hedge, &mut settings.hedge, |_, hedge| hedge::Settings { delay: hedge.delay });
     change(&written.breaker, &mut settings.breaker, |from, breaker| self::breaker(from, breaker, problems));
@@ -134,7 +134,7 @@ fn timeouts(written: &Service, settings: &mut Settings) {
     }
 }
 
-fn retry(from: Option<retry::Settings>, written: &Retry) -> retry::Settings {
+fn retried(from: Option<retry::Settings>, written: &Retry) -> retry::Settings {
     let mut settings = from.unwrap_or_default();
     settings.max_attempts = written.attempts.unwrap_or(settings.max_attempts);
     settings.longest_retry_after = written.longest_retry_after.unwrap_or(settings.longest_retry_after);
