@@ -26,4 +26,4 @@ bench-gateway:
 
 # what the policies add to a call
 bench-resilience:
-    cargo bench -p bench-resilience
+    cargo bench -p seaworthy-bench-resilience

@@ -1,6 +1,6 @@
 //! `seaworthy.toml`: read, checked as a whole, turned into finished settings.
 //!
-//! One definition per setting ([`file`]) feeds the reader, the JSON schema and the reference in `docs/`. Nothing stops
+//! One definition per setting ([`mod@file`]) feeds the reader, the JSON schema and the reference in `docs/`. Nothing stops
 //! at the first mistake: every problem is reported with its line, its column and, where there is one, a suggestion.
 
 #[macro_use]
