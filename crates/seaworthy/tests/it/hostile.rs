@@ -8,6 +8,7 @@ use cases::{CHUNKS, Case, FRAMING, LINES, TARGETS};
 use serde_json::Value;
 
 use crate::harness::client::raw;
+use crate::harness::program::client;
 use crate::harness::{Gateway, Upstream, answer};
 
 /// What a smuggler would like to see answered.
@@ -152,4 +153,18 @@ async fn absolute_targets_name_the_host() {
     let bytes = b"GET http://real.example/x?y HTTP/1.1\r\nhost: other.example\r\nconnection: close\r\n\r\n";
     let got = String::from_utf8(raw(gateway.address, bytes).await).unwrap();
     assert!(got.ends_with("\r\n\r\n/x?y real.example"), "{got}");
+}
+
+#[tokio::test]
+async fn http2_cannot_say_more_than_http1() {
+    let (upstream, gateway) = behind_a_gateway().await;
+    let outcomes = client("h2_hostile.py", &[&gateway.address.to_string()]).await;
+    let served: Vec<_> = outcomes.lines().filter(|line| line.ends_with(": 200")).collect();
+    // the host is what `:authority` says, whatever else there is
+    assert_eq!((served, outcomes.lines().count()), (vec!["two hosts that differ: 200"], 22), "{outcomes}");
+    let seen: Vec<_> = upstream.seen().into_iter().filter(|seen| seen.whole).collect();
+    assert_eq!(
+        (seen.len(), seen[0].headers.get_all("host").iter().count(), seen[0].header("host")),
+        (1, 1, "a")
+    );
 }

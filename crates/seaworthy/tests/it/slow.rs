@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::harness::client::{Connection, raw};
 use crate::harness::gateway::timed;
+use crate::harness::program::client;
 use crate::harness::upstream::read_head;
 use crate::harness::{Gateway, Upstream, answer, eventually, within};
 
@@ -22,6 +23,10 @@ const LIMITS: &str = "limits = { header_timeout = \"1s\", body_timeout = \"1s\",
                       idle_timeout = \"2s\", handshake_timeout = \"1s\" }";
 
 async fn behind_a_gateway() -> (Upstream, Gateway) {
+    behind_a_gateway_with("").await
+}
+
+async fn behind_a_gateway_with(settings: &str) -> (Upstream, Gateway) {
     // far more than the buffers of two sockets hold
     let large = Bytes::from(vec![b'x'; 32 << 20]);
     let upstream = Upstream::start(move |seen| {
@@ -29,7 +34,7 @@ async fn behind_a_gateway() -> (Upstream, Gateway) {
         async move { if seen.target == "/large" { answer(200, &[], large) } else { answer(200, &[], "ahoy") } }
     })
     .await;
-    let gateway = Gateway::listening(LIMITS, &upstream.service("")).await;
+    let gateway = Gateway::listening(LIMITS, &upstream.service(settings)).await;
     (upstream, gateway)
 }
 
@@ -227,4 +232,13 @@ async fn an_http2_preface_may_come_in_pieces() {
     let mut frame = [0; 9];
     within("the gateway's settings", stream.read_exact(&mut frame)).await.unwrap();
     assert_eq!(frame[3], 4, "not a SETTINGS frame: {frame:?}");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_makes_no_room() {
+    // a stream at rest may also wait for its upstream: both limits must have passed
+    let (_upstream, gateway) = behind_a_gateway_with("response_silence = \"1s\"").await;
+    let (said, took) = timed(client("h2_stalled.py", &[&gateway.address.to_string()])).await;
+    assert_eq!(said, "let go\n");
+    assert!((LIMIT..LATEST * 2).contains(&took), "after {took:?}");
 }
