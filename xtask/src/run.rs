@@ -13,6 +13,12 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// The product's binary, built beside this one wherever the target directory is.
+pub(crate) fn seaworthy() -> Result<PathBuf> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(this.with_file_name("seaworthy"))
+}
+
 /// Tells the person in front of it.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn start(path: &Path) -> Result<()> {
-    let binary = run::root().join("target/debug/seaworthy");
+    let binary = run::seaworthy()?;
     run::must(Command::new(&binary).arg("check").arg(path))?;
     let mut command = Command::new(&binary);
     command.arg("up").arg("--config").arg(path).stdout(Stdio::null());

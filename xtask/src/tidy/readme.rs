@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result<()> {
         let text = block.split("```").next().unwrap_or_default();
         let file = folder.join(format!("{count}.toml"));
         std::fs::write(&file, text).map_err(|error| error.to_string())?;
-        run::must(Command::new(run::root().join("target/debug/seaworthy")).arg("check").arg(&file))?;
+        run::must(Command::new(run::seaworthy()?).arg("check").arg(&file))?;
         count += 1;
     }
     if count == 0 {
