@@ -25,7 +25,7 @@ pub use error::{Error, Limited, Reason};
 pub use gateway::{Gateway, Options, StartError};
 pub use guard::Violation;
 pub use plan::PlanError;
-pub use router::RouterError;
+pub use router::{RouterError, check_templates};
 pub use tls::TlsError;
 pub use worker::Socket;
 

@@ -33,6 +33,20 @@ pub enum RouterError {
     },
 }
 
+/// Which of these paths are no templates, or conflict with an earlier one of the same hosts; by their places.
+pub fn check_templates(routes: &[Route]) -> Vec<(usize, RouterError)> {
+    let mut found = Vec::new();
+    for at in 0..routes.len() {
+        // one more at a time: what is new then is this route's
+        if let Err(errors) = Router::new(&routes[..=at]) {
+            let known = |error: &RouterError| found.iter().any(|(_, known)| known == error);
+            let new: Vec<_> = errors.into_iter().filter(|error| !known(error)).collect();
+            found.extend(new.into_iter().map(|error| (at, error)));
+        }
+    }
+    found
+}
+
 /// What the router found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {

@@ -87,7 +87,11 @@ pub(crate) fn run(options: Options) -> Result<(), Error> {
     let compiled = options.load()?;
     seaworthy_telemetry::logs::init(compiled.logs.0, &compiled.logs.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Error::Runtime)?.block_on(main(options, compiled))
+    let runtime = runtime.map_err(Error::Runtime)?;
+    let done = runtime.block_on(main(options, compiled));
+    // a drain that a second signal ended still waits for its cores: the process does not
+    runtime.shutdown_background();
+    done
 }
 
 async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {

@@ -17,6 +17,9 @@ pub(super) fn routes(file: &File, problems: &mut Problems) -> Vec<GatewayRoute> 
     if !file.route.is_empty() {
         let routes: Vec<_> = file.route.iter().map(|route| self::route(route, file, problems)).collect();
         unreachable(&routes, file, problems);
+        for (at, error) in seaworthy_gateway::check_templates(&routes) {
+            problems.push(file.route[at].spans.of("path"), error.to_string());
+        }
         return routes;
     }
     let mut names = file.service.keys();

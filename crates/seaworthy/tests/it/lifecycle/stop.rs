@@ -114,3 +114,23 @@ async fn nobody_new_is_let_in() {
     assert_eq!(under_way.await.unwrap().unwrap().status, 200);
     assert!(gateway.ended().await.success());
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait() {
+    let slow = Slow::start("never").await;
+    let mut gateway = Gateway::start(&slow.upstream.service("")).await;
+    let under_way = tokio::spawn(get(gateway.address, "/slow"));
+    slow.arrived(1).await;
+    gateway.signal(Signal::INT);
+    gateway.logs("draining").await;
+    assert!(gateway.is_running());
+    // the second one counts from when it is listened for, a moment after the first
+    eventually("it has ended", || {
+        gateway.signal(Signal::TERM);
+        let running = gateway.is_running();
+        async move { (!running).then_some(()) }
+    })
+    .await;
+    assert!(gateway.log().contains("second signal"), "{}", gateway.log());
+    assert!(under_way.await.unwrap().is_err());
+}
