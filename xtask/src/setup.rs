@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use crate::run::{self, Result};
 
-/// Python clients, pinned: HTTP/1.1, HTTP/2, WebSocket, gRPC; and a judge of JSON schemas.
-const CLIENTS: [&str; 6] = [
+/// From Python's index, pinned: clients for HTTP/1.1, HTTP/2, WebSocket and gRPC, a judge of JSON schemas, and an
+/// OpenTelemetry agent.
+const CLIENTS: [&str; 7] = [
     "httpx[http2]==0.28.1",
     "websockets==15.0.1",
     "grpcio==1.74.0",
     "requests==2.32.5",
     "h2==4.3.0",
     "jsonschema==4.25.1",
+    "rotel==0.0.1a15",
 ];
 /// Programs, with the Debian packages that bring them.
 const PROGRAMS: [(&str, &str); 4] =
@@ -20,6 +22,12 @@ const PROGRAMS: [(&str, &str); 4] =
 /// Where the Python clients live.
 pub(crate) fn clients() -> PathBuf {
     run::root().join("target/e2e-clients")
+}
+
+/// The OpenTelemetry agent among them.
+pub(crate) fn otel_agent(python: &str) -> Result<String> {
+    let show = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
+    run::output(python, &["-c", show]).map(|path| path.trim().to_owned())
 }
 
 /// Installs what is missing; returns the Python interpreter that has the clients.

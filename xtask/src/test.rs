@@ -43,8 +43,12 @@ fn documentation() -> Result<()> {
 /// nextest where it is, `cargo test` where it is not: both run the same tests.
 fn tests(python: &str) -> Result<()> {
     let nextest = run::output("cargo", &["nextest", "--version"]).is_ok();
-    let args: &[&str] =
-        if nextest { &["nextest", "run", "--workspace"] } else { &["test", "--workspace", "--tests"] };
+    let args: &[&str] = if nextest {
+        &["nextest", "run", "--workspace", "--run-ignored", "all"]
+    } else {
+        &["test", "--workspace", "--tests", "--", "--include-ignored"]
+    };
     let mut tests: Command = run::command("cargo", args);
-    run::must(tests.env("SEAWORTHY_E2E_PYTHON", python))
+    let agent = setup::otel_agent(python)?;
+    run::must(tests.env("SEAWORTHY_E2E_PYTHON", python).env("ROTEL_AGENT", agent))
 }
