@@ -1,7 +1,7 @@
 //! One client connection from accept to close.
 //!
 //! An HTTP/1 connection lives in two states. *Serving*, it has the HTTP library's buffers and a ticking clock.
-//! *Parked*, idle for a second, those are given back and only the socket is kept: ten thousand idle clients then cost
+//! *Parked*, idle for a tenth of a second, those are given back and only the socket is kept: ten thousand idle clients then cost
 //! what ten thousand sockets cost. The next byte builds the connection anew, behind the same guard.
 
 use std::cell::{Cell, RefCell};

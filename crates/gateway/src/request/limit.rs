@@ -14,7 +14,7 @@ use crate::settings::RateKey;
 
 /// Checks declared body size and rate limits.
 pub(super) fn check(exchange: &mut Exchange, request: &http::Request<Incoming>) -> Result<(), Error> {
-    let Some(route) = exchange.route.clone() else { return Ok(()) };
+    let Some(route) = exchange.route.as_ref() else { return Ok(()) };
     let limit = route.settings.body_bytes;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > limit) {
@@ -23,6 +23,7 @@ pub(super) fn check(exchange: &mut Exchange, request: &http::Request<Incoming>) 
     if route.limits.is_empty() {
         return Ok(());
     }
+    let route = std::sync::Arc::clone(route);
     let now = Instant::now();
     for limit in &route.limits {
         let key = key(limit, exchange.origin, request);
