@@ -1,5 +1,6 @@
 //! The project's own chores. `cargo xtask test` is what CI runs.
 
+mod dist;
 mod run;
 mod setup;
 mod test;
@@ -24,6 +25,8 @@ enum Command {
     Tidy,
     /// Write the generated files anew: configuration reference, JSON schema, OpenAPI document
     Generate,
+    /// Build the release that users get, guided by a profile of real load, into target/dist
+    Dist(dist::Options),
     /// Install what the end-to-end tests need (Python clients in a virtual environment; checks for curl and nghttp2)
     Setup,
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Generate => tidy::generated::write(),
+        Command::Dist(options) => dist::run(&options),
         Command::Setup => setup::run().map(|_| ()),
     };
     match result {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::run::{self, Result};
 
-/// From Python's index, pinned: clients for HTTP/1.1, HTTP/2, WebSocket and gRPC, a judge of JSON schemas, and an
-/// OpenTelemetry agent.
-const CLIENTS: [&str; 7] = [
+/// From Python's index, pinned: clients for HTTP/1.1, HTTP/2, WebSocket and gRPC, a judge of JSON schemas, an
+/// OpenTelemetry agent, and another reader of cron expressions.
+const CLIENTS: [&str; 8] = [
     "httpx[http2]==0.28.1",
     "websockets==15.0.1",
     "grpcio==1.74.0",
@@ -14,10 +14,19 @@ const CLIENTS: [&str; 7] = [
     "h2==4.3.0",
     "jsonschema==4.25.1",
     "rotel==0.0.1a15",
+    "croniter==7.0.0",
 ];
 /// Programs, with the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 4] =
-    [("curl", "curl"), ("h2load", "nghttp2-client"), ("openssl", "openssl"), ("python3", "python3-venv")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("curl", "curl"),
+    ("h2load", "nghttp2-client"),
+    ("openssl", "openssl"),
+    ("python3", "python3-venv"),
+    ("setpriv", "util-linux"),
+    // real databases for the tests of the store and of what stands on it
+    ("/usr/sbin/pgbouncer", "pgbouncer"),
+    ("pg_lsclusters", "postgresql"),
+];
 
 /// Where the Python clients live.
 pub(crate) fn clients() -> PathBuf {
@@ -65,6 +74,10 @@ fn programs() -> Result<()> {
 }
 
 fn is_there(program: &str) -> bool {
-    let probe = if program == "openssl" { "version" } else { "--version" };
+    let probe = match program {
+        "openssl" => "version",
+        "pg_lsclusters" => "-h",
+        _ => "--version",
+    };
     std::process::Command::new(program).arg(probe).output().is_ok_and(|output| output.status.success())
 }

@@ -6,7 +6,7 @@ use crate::median::median;
 use crate::options::Options;
 use crate::proxy::Kind;
 use crate::throughput::Busy;
-use seaworthy_trials::load::Latency;
+use seaworthy_trials::load::{Failures, Latency};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -44,7 +44,7 @@ struct Medians {
 pub(crate) struct Soak {
     pub(crate) seconds: f64,
     pub(crate) requests: u64,
-    pub(crate) failed: u64,
+    pub(crate) failures: Failures,
     pub(crate) latency: Latency,
     /// Samples at equal intervals.
     pub(crate) rss_kib: Vec<u64>,
@@ -171,11 +171,11 @@ impl Report {
             );
             writeln!(
                 out,
-                "{:<16}{} requests in {} s, {} failed, p99 {:.2} ms; {:.1} MiB in the second quarter, {:.1} MiB in the last",
+                "{:<16}{} requests in {} s, {}, p99 {:.2} ms; {:.1} MiB in the second quarter, {:.1} MiB in the last",
                 row.proxy,
                 soak.requests,
                 soak.seconds,
-                soak.failed,
+                told(&soak.failures),
                 soak.latency.p99_ms,
                 early / 1024.0,
                 late / 1024.0,
@@ -183,6 +183,20 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// What failed, by kind: a bad status is the proxy's, what was never sent is this machine's.
+fn told(failures: &Failures) -> String {
+    let Failures { status, timeout, connect, broken, overflow } = *failures;
+    let kinds = [
+        (status, "bad status"),
+        (timeout, "too late"),
+        (connect, "no connection"),
+        (broken, "broken off"),
+        (overflow, "never sent"),
+    ];
+    let kinds = kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!(" {count} {kind}"));
+    format!("{} failed{}", failures.total(), kinds.collect::<Vec<_>>().join(","))
 }
 
 fn mib(kib: u64) -> f64 {

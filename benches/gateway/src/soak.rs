@@ -40,11 +40,10 @@ fn soak(proxy: &Proxy, options: &Options, duration: Duration) -> Result<Soak, Er
         }
     };
     let report = runtime.block_on(load::run(&settings, |n| Request::get(format!("/1k?n={n}")), sample))?;
-    let failed = report.failures.total();
     Ok(Soak {
         seconds: duration.as_secs_f64(),
         requests: report.requests,
-        failed,
+        failures: report.failures,
         latency: report.latency,
         rss_kib,
     })

@@ -1,24 +1,34 @@
-//! The control API: health, metrics, services and their policies, the cache.
+//! The control API: health, metrics, services and their policies, the cache, jobs, queues, schedules and dead
+//! letters.
 //!
 //! It must never be needed for traffic to flow: it reads the data plane and gives it orders, and the data plane waits
 //! for neither.
 
 mod cache;
+mod dead_letters;
+mod guard;
 mod health;
+mod jobs;
 mod metrics;
 mod problem;
+mod queues;
+mod request;
+mod schedules;
 mod services;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use axum::Router;
-use seaworthy_gateway::Gateway;
+use axum::extract::DefaultBodyLimit;
+use seaworthy_gateway::{Gateway, error_docs};
 use seaworthy_telemetry::metrics::Registry;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use guard::Guard;
+pub use jobs::{JobsDoor, JobsState, OpenJobs};
 pub use problem::Problem;
 
 /// Where the process stands in its life.
@@ -62,12 +72,20 @@ pub struct Control {
     pub metrics: Registry,
     /// Where the process stands in its life.
     pub lifecycle: Lifecycle,
+    /// The way to jobs.
+    pub jobs: JobsDoor,
+    /// Who may talk to it.
+    pub guard: Guard,
 }
+
+/// The largest body: ten thousand jobs, or one of the largest.
+const LARGEST_BODY: usize = 16 << 20;
 
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Seaworthy control API",
-    description = "Health, metrics, services with their policies, and the response cache of a running Seaworthy.",
+    description = "Health, metrics, services with their policies, the response cache, jobs, queues, schedules and dead \
+                   letters of a running Seaworthy.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
 ))]
 struct Document;
@@ -81,6 +99,45 @@ fn documented() -> OpenApiRouter<Control> {
         .routes(routes!(services::list))
         .routes(routes!(services::policies))
         .routes(routes!(cache::purge))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::bulk))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::logs))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::begin_batch))
+        .routes(routes!(jobs::batch))
+        .routes(routes!(jobs::seal_batch))
+        .routes(routes!(queues::list))
+        .routes(routes!(queues::show))
+        .routes(routes!(queues::limit))
+        .routes(routes!(queues::pause))
+        .routes(routes!(queues::resume))
+        .routes(routes!(schedules::list, schedules::create))
+        .routes(routes!(schedules::show, schedules::change, schedules::remove))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::disable))
+        .routes(routes!(schedules::trigger))
+        .routes(routes!(schedules::runs))
+        .routes(routes!(schedules::events))
+        .routes(routes!(schedules::explain))
+        .routes(routes!(schedules::drift))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::groups))
+        .routes(routes!(dead_letters::export))
+        .routes(routes!(dead_letters::import))
+        .routes(routes!(dead_letters::sample))
+        .routes(routes!(dead_letters::park_all))
+        .routes(routes!(dead_letters::purge))
+        .routes(routes!(dead_letters::redrives, dead_letters::redrive))
+        .routes(routes!(dead_letters::redrive_status))
+        .routes(routes!(dead_letters::switch_redrive))
+        .routes(routes!(dead_letters::show))
+        .routes(routes!(dead_letters::edit))
+        .routes(routes!(dead_letters::replay))
+        .routes(routes!(dead_letters::park))
+        .routes(routes!(dead_letters::unpark))
 }
 
 /// The API as a service.
@@ -89,8 +146,11 @@ pub fn router(control: Control) -> Router {
     let document = serde_json::to_value(&document).unwrap_or_default();
     router
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { axum::Json(document) }))
+        .route(&format!("{}{{code}}", error_docs::PATH), axum::routing::get(problem::page))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(axum::middleware::from_fn_with_state(control.clone(), guard::guard))
         .with_state(control)
 }
 

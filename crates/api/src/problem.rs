@@ -1,10 +1,12 @@
 //! The one place that turns an error of the control plane into HTTP (RFC 9457).
 
 use axum::Json;
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use seaworthy_core::{ErrorCode, RequestId};
+use seaworthy_gateway::error_docs;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,21 +15,27 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// Where the error is explained.
     #[serde(rename = "type")]
-    kind: String,
+    #[schema(value_type = String)]
+    kind: Box<str>,
     /// The status in words.
-    title: String,
+    title: &'static str,
     /// The HTTP status.
     status: u16,
     /// What happened.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// Which of the nine kinds of error this is.
     #[schema(example = "not_found")]
-    code: String,
+    code: &'static str,
     /// The finer cause.
-    #[schema(example = "no_service")]
-    reason: String,
+    #[schema(value_type = String, example = "no_service")]
+    reason: Box<str>,
     /// The id under which the log tells more.
-    request_id: String,
+    #[schema(value_type = String)]
+    request_id: Box<str>,
+    /// Seconds after which to come back.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -39,24 +47,46 @@ impl Problem {
     fn with_status(status: u16, code: ErrorCode, reason: &str, detail: &str) -> Self {
         let title = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("error");
         Self {
-            kind: format!("/.well-known/seaworthy/errors/{code}#{reason}"),
-            title: title.to_owned(),
+            kind: format!("{}{code}#{reason}", error_docs::PATH).into(),
+            title,
             status,
-            detail: detail.to_owned(),
-            code: code.to_string(),
-            reason: reason.to_owned(),
-            request_id: RequestId::generate().to_string(),
+            detail: detail.into(),
+            code: code.as_str(),
+            reason: reason.into(),
+            request_id: RequestId::generate().to_string().into(),
+            retry_after: None,
         }
+    }
+
+    /// With a `Retry-After` of so many seconds.
+    pub(crate) const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is(&self, reason: &str) -> bool {
+        &*self.reason == reason
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
+}
+
+/// The page that explains an error code: where the `type` of a problem leads.
+pub(crate) async fn page(Path(code): Path<String>) -> Result<impl IntoResponse, Problem> {
+    let page = error_docs::page(&code).map(|page| ([(CONTENT_TYPE, error_docs::CONTENT_TYPE)], page));
+    page.ok_or_else(|| Problem::new(ErrorCode::NotFound, "no_route", "there is no such error code"))
 }
 
 /// No such route.

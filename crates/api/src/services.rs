@@ -30,6 +30,11 @@ pub(crate) struct Endpoint {
     url: String,
     /// What active health checks say; true where there are none.
     healthy: bool,
+    /// Whether it gets no traffic for a while because it failed real traffic.
+    ejected: bool,
+    /// The phase of its circuit breaker: closed, open, half_open or isolated; null without one.
+    #[schema(example = "closed")]
+    breaker: Option<String>,
     /// Connections open to it.
     connections: usize,
 }
@@ -39,7 +44,7 @@ pub(crate) struct Endpoint {
 pub(crate) struct Policies {
     #[schema(example = "shop")]
     service: String,
-    /// From the outside in; those of single endpoints last.
+    /// Those of the routes that lead to it, then its own from the outside in, then those of single endpoints.
     policies: Vec<Policy>,
 }
 
@@ -51,6 +56,10 @@ pub(crate) struct Policy {
     /// The endpoint it belongs to, where each endpoint has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    /// The route it belongs to, where routes have their own: rate limits by caller, the cache, the fallback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/items/{id}")]
+    route: Option<String>,
     /// What it is set to.
     settings: Value,
     /// What state it is in.
@@ -59,12 +68,25 @@ pub(crate) struct Policy {
     effects: Value,
 }
 
+fn phase_name(phase: seaworthy_gateway::status::BreakerPhase) -> String {
+    use seaworthy_gateway::status::BreakerPhase::{Closed, HalfOpen, Isolated, Open};
+    let name = match phase {
+        Closed => "closed",
+        Open => "open",
+        HalfOpen => "half_open",
+        Isolated => "isolated",
+    };
+    name.to_owned()
+}
+
 /// Every service with its endpoints.
 #[utoipa::path(get, path = "/api/v1/services", tag = "services", responses((status = 200, body = Services)))]
 pub(crate) async fn list(State(control): State<Control>) -> Json<Services> {
     let endpoint = |endpoint: seaworthy_gateway::status::EndpointStatus| Endpoint {
         url: endpoint.url.to_string(),
         healthy: endpoint.healthy,
+        ejected: endpoint.ejected,
+        breaker: endpoint.breaker.map(phase_name),
         connections: endpoint.connections,
     };
     let service = |service: seaworthy_gateway::status::ServiceStatus| Service {
@@ -88,6 +110,7 @@ pub(crate) async fn policies(
     let policy = |policy: seaworthy_gateway::status::Policy| Policy {
         kind: policy.kind.to_owned(),
         endpoint: policy.endpoint.map(|endpoint| endpoint.to_string()),
+        route: policy.route.map(|route| route.to_string()),
         settings: policy.settings,
         state: policy.state,
         effects: Value::Object(policy.effects),

@@ -23,11 +23,17 @@ fn control() -> Control {
         tracer: Tracer::off(),
     };
     let gateway = Arc::new(Gateway::start(settings, options).unwrap());
-    Control { gateway, metrics, lifecycle: Lifecycle::default() }
+    let guard = Guard::new("127.0.0.1:7700".parse().unwrap(), Vec::new(), false);
+    Control { gateway, metrics, lifecycle: Lifecycle::default(), jobs: JobsDoor::shut(), guard }
 }
 
 async fn ask(control: &Control, method: &str, path: &str, body: &'static str) -> (u16, String) {
-    let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost:7700")
+        .body(Body::from(body))
+        .unwrap();
     let response = router(control.clone()).oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -74,6 +80,51 @@ async fn purging_asks_for_one_of_two() {
 }
 
 #[tokio::test]
+async fn every_problem_links_to_a_page_that_explains_it() {
+    let control = control();
+    let mut explained = std::collections::BTreeSet::new();
+    for (method, path, body) in [
+        ("GET", "/nowhere", ""),
+        ("GET", "/api/v1/cache/purge", ""),
+        ("POST", "/api/v1/cache/purge", "{}"),
+        ("GET", "/api/v1/services/nope/policies", ""),
+        ("GET", "/.well-known/seaworthy/errors/nonsense", ""),
+        ("GET", "/api/v1/jobs", ""),
+        ("POST", "/api/v1/cron/explain", r#"{"expression":"* * *"}"#),
+    ] {
+        let (status, problem) = ask(&control, method, path, body).await;
+        let problem: serde_json::Value = serde_json::from_str(&problem).unwrap();
+        assert!((400..500).contains(&status) && problem["status"] == status, "{method} {path}: {problem}");
+        let (page, heading) = problem["type"].as_str().unwrap().split_once('#').unwrap();
+        let (status, text) = ask(&control, "GET", page, "").await;
+        assert_eq!(status, 200, "{page}");
+        assert!(text.contains(&format!("\n## {heading}\n")), "{page} does not explain {heading}");
+        explained.insert(heading.to_owned());
+    }
+    for reason in [
+        "foreign_host",
+        "foreign_origin",
+        "remote_changes_off",
+        "wrong_state",
+        "idempotency_mismatch",
+        "no_such_object",
+        "store_unavailable",
+        "store_timed_out",
+        "store_failed",
+    ] {
+        let pages = seaworthy_core::ErrorCode::ALL.map(|code| error_docs::page(code.as_str()).unwrap());
+        assert!(
+            pages.iter().any(|page| page.contains(&format!("\n## {reason}\n"))),
+            "{reason} is not explained"
+        );
+    }
+    assert_eq!(
+        Vec::from_iter(explained),
+        ["invalid_argument", "jobs_off", "malformed_body", "method_not_allowed", "no_route", "no_service"]
+    );
+}
+
+#[tokio::test]
 async fn metrics_are_scraped_and_the_document_is_served() {
     let control = control();
     let (status, body) = ask(&control, "GET", "/metrics", "").await;
@@ -89,4 +140,41 @@ async fn metrics_are_scraped_and_the_document_is_served() {
 #[test]
 fn the_committed_document_is_current() {
     expect_test::expect_file!["../openapi.json"].assert_eq(&openapi());
+}
+
+/// The shape in the document is written beside the type that reads it: they must name the same fields.
+#[test]
+fn a_schedules_shape_is_that_of_its_reader() {
+    let whole = serde_json::json!({
+        "name": "n", "description": "d", "trigger": { "type": "manual" }, "overlap": "skip", "misfire_grace": "1h",
+        "catch_up": { "policy": "latest" }, "jitter": "1s", "start": "2026-01-01T00:00:00Z",
+        "end": "2027-01-01T00:00:00Z", "max_executions": 1, "max_failures": 3,
+        "job": { "kind": "k", "queue": "q", "payload": 1, "priority": 5, "retry": { "max_attempts": 1, "backoff": "fixed",
+            "delay": "1s" }, "timeout": "1s", "metadata": { "a": "b" }, "tags": ["t"] },
+    });
+    let read: seaworthy_jobs::schedule::Definition = serde_json::from_value(whole).unwrap();
+    let written = serde_json::to_value(&read).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&openapi()).unwrap();
+    let shape =
+        |name: &str| document["components"]["schemas"][name]["properties"].as_object().unwrap().clone();
+    for (name, value) in [("ScheduleDefinition", &written), ("ScheduleJob", &written["job"])] {
+        let mut shown: Vec<_> = shape(name).keys().cloned().collect();
+        let mut there: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        shown.sort();
+        there.sort();
+        assert_eq!(shown, there, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_guard_stands_before_everything() {
+    let control = control();
+    let request =
+        Request::builder().uri("/healthz/live").header("host", "evil.example").body(Body::empty()).unwrap();
+    let response = router(control.clone()).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 403);
+    let (status, body) = ask(&control, "GET", "/api/v1/jobs", "").await;
+    assert!(status == 404 && body.contains("jobs_off"), "{body}");
+    let (status, body) = ask(&control, "POST", "/api/v1/cron/explain", r#"{"expression":"0 0 * * *"}"#).await;
+    assert!(status == 200 && body.contains("\"words\""), "{body}");
 }

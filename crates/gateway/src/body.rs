@@ -1,6 +1,7 @@
 //! The bodies that cross the gateway. They stream: nothing is collected but where a policy says so, within its bound.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use crate::request::Trail;
+use crate::upstream::pool::Lease;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +41,22 @@ pub(crate) struct BodyFate {
     pub(crate) too_large: Cell<Option<u64>>,
     /// Whether the client broke off.
     pub(crate) broken: Cell<bool>,
+    /// Whether the client left off sending for too long.
+    pub(crate) late: Cell<bool>,
 }
 
 /// A client's request body on its way to an upstream. Most requests have none, and every layer moves it: it is a
 /// pointer.
 #[derive(Debug, Default)]
-pub(crate) struct RequestBody(Option<Box<Stream>>);
+pub(crate) struct RequestBody(Option<Box<Source>>);
+
+#[derive(Debug)]
+enum Source {
+    /// As it comes from the client.
+    Stream(Stream),
+    /// All of it is here.
+    Whole { data: Option<Bytes>, trailers: Option<HeaderMap> },
+}
 
 #[derive(Debug)]
 struct Stream {
@@ -54,6 +67,8 @@ struct Stream {
     fate: Rc<BodyFate>,
     /// Tells the attempt this body is sent with that it failed by no fault of the upstream.
     trail: Arc<Trail>,
+    /// Whether more of it is waited for.
+    awaited: bool,
 }
 
 impl RequestBody {
@@ -62,20 +77,58 @@ impl RequestBody {
         incoming: Incoming,
         limit: u64,
         silence: Option<Duration>,
-        fate: &Rc<BodyFate>,
+        fate: &mut Option<Rc<BodyFate>>,
         trail: &Arc<Trail>,
     ) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
-        let (silence, fate, trail) = (silence.map(Silence::new), Rc::clone(fate), Arc::clone(trail));
-        Self(Some(Box::new(Stream { incoming, limit, silence, fate, trail })))
+        let fate = Rc::clone(fate.get_or_insert_default());
+        let (silence, trail) = (silence.map(Silence::new), Arc::clone(trail));
+        Self(Some(Box::new(Source::Stream(Stream { incoming, limit, silence, fate, trail, awaited: false }))))
+    }
+
+    /// Whether it is known to be at most `most` bytes long, of which some may still have to come from the client.
+    pub(crate) fn is_short(&self, most: u64) -> bool {
+        match self.0.as_deref() {
+            Some(Source::Stream(stream)) => {
+                stream.incoming.size_hint().exact().is_some_and(|length| length <= most)
+            }
+            None | Some(Source::Whole { .. }) => false,
+        }
+    }
+
+    /// Waits for the client until all of it is here. Only for short ones: it is held in memory.
+    pub(crate) async fn whole(mut self) -> Result<Self, BodyError> {
+        let (mut data, mut trailers) = (None::<Bytes>, None);
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            match frame?.into_data() {
+                Ok(more) => data = Some(joined(data, more)),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        Ok(Self(Some(Box::new(Source::Whole { data, trailers }))))
+    }
+}
+
+/// Most short bodies come in one piece: that one is not copied.
+fn joined(before: Option<Bytes>, more: Bytes) -> Bytes {
+    match before {
+        None => more,
+        Some(before) => {
+            let mut both = BytesMut::from(before);
+            both.extend_from_slice(&more);
+            both.freeze()
+        }
     }
 }
 
 impl Stream {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = self.poll_within_limits(cx);
+        if polled.is_pending() != std::mem::replace(&mut self.awaited, polled.is_pending()) {
+            self.trail.await_client(self.awaited);
+        }
         if let Poll::Ready(Some(Err(_))) = polled {
             self.trail.client_failed.store(true, Ordering::Relaxed);
         }
@@ -88,6 +141,7 @@ impl Stream {
             && silence.is_over(&polled, cx)
         {
             self.fate.broken.set(true);
+            self.fate.late.set(true);
             return Poll::Ready(Some(Err(BodyError::Stalled)));
         }
         match polled {
@@ -118,15 +172,32 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.get_mut().0.as_mut().map_or(Poll::Ready(None), |body| body.poll(cx))
+        match self.get_mut().0.as_deref_mut() {
+            None => Poll::Ready(None),
+            Some(Source::Stream(stream)) => stream.poll(cx),
+            Some(Source::Whole { data, trailers }) => {
+                let frame = data.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|body| body.incoming.is_end_stream())
+        match self.0.as_deref() {
+            None => true,
+            Some(Source::Stream(stream)) => stream.incoming.is_end_stream(),
+            Some(Source::Whole { data, trailers }) => data.is_none() && trailers.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.incoming.size_hint())
+        match self.0.as_deref() {
+            None => SizeHint::with_exact(0),
+            Some(Source::Stream(stream)) => stream.incoming.size_hint(),
+            Some(Source::Whole { data, .. }) => {
+                SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
+            }
+        }
     }
 }
 
@@ -137,14 +208,14 @@ pub(crate) struct ResponseBody {
     sent: u64,
     /// Told of every byte and of the end; lives exactly as long as the body does.
     watcher: Option<Box<dyn Watcher>>,
-    /// A second one: nearly every body has a connection's lease and an exchange's record.
-    second: Option<Box<dyn Watcher>>,
 }
 
-/// Something that follows a response body: the record of the exchange, a connection's lease, a cache's copy.
+/// Something that follows a response body: the record of the exchange, a cache's copy.
 pub(crate) trait Watcher {
     /// Sees data on its way to the client.
     fn data(&mut self, _data: &Bytes) {}
+    /// The client would take more, and there is none yet.
+    fn starved(&mut self) {}
     /// The body is over. Called once, before the drop; not called when the client goes away first.
     fn end(&mut self, outcome: Outcome, sent: u64);
     /// The client went away (or the body was dropped unread) after `sent` bytes.
@@ -172,6 +243,8 @@ enum Kind {
 struct Upstream {
     incoming: Incoming,
     silence: Silence,
+    /// The connection it comes from, until it was read whole.
+    lease: Option<Lease>,
 }
 
 /// The longest a stream may be silent between two frames.
@@ -200,7 +273,7 @@ impl Silence {
 
 impl ResponseBody {
     fn new(kind: Kind) -> Self {
-        Self { kind, sent: 0, watcher: None, second: None }
+        Self { kind, sent: 0, watcher: None }
     }
 
     /// A body held in memory.
@@ -208,12 +281,16 @@ impl ResponseBody {
         Self::new(Kind::Full(Some(bytes)))
     }
 
-    /// A body that streams from an upstream, which may be silent for at most `silence` at a time.
-    pub(crate) fn upstream(incoming: Incoming, silence: Duration) -> Self {
+    /// A body that streams from an upstream, which may be silent for at most `silence` at a time. Its connection is
+    /// given back once it was read whole, and closed when it is dropped before.
+    pub(crate) fn upstream(incoming: Incoming, silence: Duration, lease: Option<Lease>) -> Self {
         if incoming.is_end_stream() {
+            if let Some(lease) = lease {
+                lease.give_back();
+            }
             return Self::default();
         }
-        Self::new(Kind::Upstream(Box::new(Upstream { incoming, silence: Silence::new(silence) })))
+        Self::new(Kind::Upstream(Box::new(Upstream { incoming, silence: Silence::new(silence), lease })))
     }
 
     /// Any other body.
@@ -223,16 +300,15 @@ impl ResponseBody {
 
     /// Adds a watcher; an earlier one is kept and hears of everything first.
     pub(crate) fn watched(mut self, watcher: Box<dyn Watcher>) -> Self {
-        match (&self.watcher, self.second.take()) {
-            (None, _) => self.watcher = Some(watcher),
-            (Some(_), None) => self.second = Some(watcher),
-            (Some(_), Some(second)) => self.second = Some(Box::new(Both(second, watcher))),
-        }
+        self.watcher = Some(match self.watcher.take() {
+            None => watcher,
+            Some(earlier) => Box::new(Both(earlier, watcher)),
+        });
         self
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        for mut watcher in [self.watcher.take(), self.second.take()].into_iter().flatten() {
+        if let Some(mut watcher) = self.watcher.take() {
             watcher.end(outcome, self.sent);
         }
     }
@@ -244,6 +320,10 @@ impl Watcher for Both {
     fn data(&mut self, data: &Bytes) {
         self.0.data(data);
         self.1.data(data);
+    }
+    fn starved(&mut self) {
+        self.0.starved();
+        self.1.starved();
     }
     fn end(&mut self, outcome: Outcome, sent: u64) {
         self.0.end(outcome, sent);
@@ -257,14 +337,15 @@ impl Watcher for Both {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if self.watcher.is_none() {
-            return;
+        let whole = self.is_end_stream();
+        if whole && let Kind::Upstream(upstream) = &mut self.kind {
+            upstream.give_back();
         }
-        if self.is_end_stream() {
-            return self.finish(Outcome::Complete);
-        }
-        for mut watcher in [self.watcher.take(), self.second.take()].into_iter().flatten() {
-            watcher.cut(self.sent);
+        if let Some(mut watcher) = self.watcher.take() {
+            match whole {
+                true => watcher.end(Outcome::Complete, self.sent),
+                false => watcher.cut(self.sent),
+            }
         }
     }
 }
@@ -275,7 +356,16 @@ impl Upstream {
         if self.silence.is_over(&polled, cx) {
             return Poll::Ready(Some(Err(BodyError::Stalled)));
         }
+        if let Poll::Ready(None) = polled {
+            self.give_back();
+        }
         polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::Broken)))
+    }
+
+    fn give_back(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
     }
 }
 
@@ -298,14 +388,18 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     this.sent += data.len() as u64;
-                    for watcher in [&mut this.watcher, &mut this.second].into_iter().flatten() {
+                    if let Some(watcher) = &mut this.watcher {
                         watcher.data(data);
                     }
                 }
             }
             Poll::Ready(Some(Err(_))) => this.finish(Outcome::Broken),
             Poll::Ready(None) => this.finish(Outcome::Complete),
-            Poll::Pending => {}
+            Poll::Pending => {
+                if let Some(watcher) = &mut this.watcher {
+                    watcher.starved();
+                }
+            }
         }
         polled
     }

@@ -2,14 +2,18 @@
 //! key, and purging by path or tag.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_cache_semantics::CachePolicy;
+use moka::notification::RemovalCause;
 use tokio::sync::watch;
+
+mod counts;
+
+pub(crate) use counts::Counts;
 
 /// Most variants (by `Vary`) kept of one resource; the oldest goes first.
 const MAX_VARIANTS: usize = 16;
@@ -40,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) while_revalidate: Duration,
     /// How long after expiry it may be served when the service fails.
     pub(crate) if_error: Duration,
+    /// Where it is counted.
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl Entry {
@@ -57,42 +63,6 @@ pub(crate) struct Store {
     /// Resources known not to be storable.
     pass: moka::sync::Cache<Key, ()>,
     flights: Mutex<HashMap<Key, watch::Sender<()>>>,
-    pub(crate) counts: Counts,
-}
-
-/// What the cache did.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
-    pub(crate) revalidated: AtomicU64,
-    pub(crate) stale_while_revalidate: AtomicU64,
-    pub(crate) stale_if_error: AtomicU64,
-    pub(crate) joined: AtomicU64,
-    pub(crate) stored: AtomicU64,
-    pub(crate) purged: AtomicU64,
-}
-
-impl Counts {
-    /// Names and values, for metrics.
-    pub(crate) fn all(&self) -> [(&'static str, u64); 8] {
-        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        [
-            ("hit", get(&self.hits)),
-            ("miss", get(&self.misses)),
-            ("revalidated", get(&self.revalidated)),
-            ("stale_while_revalidate", get(&self.stale_while_revalidate)),
-            ("stale_if_error", get(&self.stale_if_error)),
-            ("joined", get(&self.joined)),
-            ("stored", get(&self.stored)),
-            ("purged", get(&self.purged)),
-        ]
-    }
-}
-
-/// Adds one.
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The right to fetch a resource; others wait until it is dropped.
@@ -119,17 +89,17 @@ pub(crate) enum Boarding {
 impl Store {
     /// A cache of at most `bytes`, bodies and headers counted.
     pub(crate) fn new(bytes: u64) -> Self {
-        let weigh = |key: &Key, variants: &Variants| {
-            let bodies: u64 =
-                variants.iter().map(|entry| entry.body.len() as u64 + headers_size(&entry.headers)).sum();
-            u32::try_from(bodies + key.target.len() as u64 + 512).unwrap_or(u32::MAX)
-        };
+        let entries = moka::sync::Cache::builder().max_capacity(bytes).weigher(weight);
         Self {
-            entries: moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            entries: entries.eviction_listener(let_go).build(),
             pass: moka::sync::Cache::builder().max_capacity(10_000).time_to_live(PASS_TTL).build(),
             flights: Mutex::default(),
-            counts: Counts::default(),
         }
+    }
+
+    /// Does now what the cache otherwise does in passing: lets go of what has no room. For those who look at it.
+    pub(crate) fn tidy(&self) {
+        self.entries.run_pending_tasks();
     }
 
     /// Bytes held, as of the last housekeeping.
@@ -149,17 +119,20 @@ impl Store {
 
     /// Stores an answer in place of the variant it replaces.
     pub(crate) fn put(&self, key: Key, entry: Entry, replaces: impl Fn(&Entry) -> bool) {
-        count(&self.counts.stored);
+        entry.counts.stored.add();
         self.pass.invalidate(&key);
         let entry = Arc::new(entry);
-        self.entries.entry(key).and_upsert_with(|old| {
+        self.entries.entry_by_ref(&key).and_upsert_with(|old| {
             let mut variants: Vec<_> = old.map(|old| old.into_value().to_vec()).unwrap_or_default();
             variants.retain(|known| !replaces(known));
             if variants.len() >= MAX_VARIANTS {
                 variants.remove(0);
             }
             variants.push(Arc::clone(&entry));
-            Arc::new(variants)
+            let variants = Arc::new(variants);
+            // before it is in the cache: it may leave at once
+            entry.counts.hold(weight(&key, &variants));
+            variants
         });
     }
 
@@ -202,13 +175,36 @@ impl Store {
     }
 
     fn purge(&self, doomed: impl Fn(&Key, &Variants) -> bool) -> usize {
-        let keys: Vec<_> =
-            self.entries.iter().filter(|(key, variants)| doomed(key, variants)).map(|(key, _)| key).collect();
-        for key in &keys {
+        let found: Vec<_> = self.entries.iter().filter(|(key, variants)| doomed(key, variants)).collect();
+        for (key, variants) in &found {
             self.entries.invalidate(key.as_ref());
+            if let Some(counts) = counts_of(variants) {
+                counts.purged.add();
+            }
         }
-        self.counts.purged.fetch_add(keys.len() as u64, Ordering::Relaxed);
-        keys.len()
+        found.len()
+    }
+}
+
+/// Bodies, headers and what there is around them.
+fn weight(key: &Key, variants: &Variants) -> u32 {
+    let bodies: u64 =
+        variants.iter().map(|entry| entry.body.len() as u64 + headers_size(&entry.headers)).sum();
+    u32::try_from(bodies + key.target.len() as u64 + 512).unwrap_or(u32::MAX)
+}
+
+/// A resource is counted where its latest variant is.
+fn counts_of(variants: &Variants) -> Option<&Counts> {
+    variants.last().map(|entry| &*entry.counts)
+}
+
+/// A resource left the cache, or was replaced in it.
+#[allow(clippy::needless_pass_by_value, reason = "what the cache calls")]
+fn let_go(key: Arc<Key>, variants: Variants, why: RemovalCause) {
+    let Some(counts) = counts_of(&variants) else { return };
+    counts.let_go(weight(&key, &variants));
+    if why.was_evicted() {
+        counts.evicted.add();
     }
 }
 

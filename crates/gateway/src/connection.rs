@@ -4,7 +4,7 @@
 //! *Parked*, idle for a tenth of a second, those are given back and only the socket is kept: ten thousand idle clients then cost
 //! what ten thousand sockets cost. The next byte builds the connection anew, behind the same guard.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::upgrade::OnUpgrade;
@@ -33,6 +34,9 @@ use crate::upstream::connect::LocalExecutor;
 use crate::upstream::endpoint::LocalFuture;
 use crate::worker::Core;
 
+mod frames;
+mod tunnel;
+
 /// Idle for this long, a connection is parked.
 const PARK_AFTER: Duration = Duration::from_millis(100);
 /// When the clock of a serving connection is looked at first: soon, since most connections of a crowd are idle …
@@ -49,6 +53,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Info {
     /// The address that connected.
     pub(crate) peer: SocketAddr,
+    /// The same as upstreams are told of it; written once for all requests of the connection.
+    pub(crate) address: OnceCell<HeaderValue>,
     /// Whether it came by TLS.
     pub(crate) tls: bool,
     /// Whether a client certificate was shown and verified.
@@ -61,11 +67,9 @@ pub(crate) struct Info {
     pub(crate) active: Cell<usize>,
     /// When the last one finished.
     pub(crate) last: Cell<Instant>,
-    /// Answers whose bodies are on their way, and when one of them last moved.
-    pub(crate) sending: Cell<usize>,
+    /// Answers that have more for a client than it takes, and when one of them last moved.
+    pub(crate) unread: Cell<usize>,
     pub(crate) moved: Cell<Instant>,
-    /// The longest silence any of their services may keep.
-    pub(crate) silence: Cell<Duration>,
     /// The upstream's half of a tunnel, once a switch of protocols was agreed.
     pub(crate) tunnel: RefCell<Option<OnUpgrade>>,
     /// Whether the connection closes with unread bytes on it.
@@ -76,11 +80,11 @@ pub(crate) struct Info {
 
 impl Info {
     /// An answer was finished, or its client is gone.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn answered(&self, now: Instant) {
         self.active.set(self.active.get().saturating_sub(1));
-        self.last.set(Instant::now());
+        self.last.set(now);
         if let Some(guard) = &self.guard {
-            guard.answered();
+            guard.answered(now);
         }
     }
 }
@@ -103,7 +107,7 @@ impl Wire for Box<TlsStream<TcpStream>> {
     }
 }
 
-/// Has the kernel notice a peer that vanished without a word; tunnels have no other limit on silence.
+/// Has the kernel notice a peer that vanished without a word.
 pub(crate) fn keep_alive(tcp: &TcpStream) {
     let patience = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
@@ -189,8 +193,11 @@ async fn speaks_http2(core: &Core, tcp: &TcpStream) -> io::Result<bool> {
         tokio::select! {
             peeked = tcp.peek(&mut start) => {
                 let n = peeked?;
-                if n >= 14 || !PREFACE.starts_with(&start[..n]) || n == 0 {
-                    return Ok(n >= 14 && PREFACE.starts_with(&start[..n]));
+                if n == 0 || n == PREFACE.len() || !PREFACE.starts_with(&start[..n]) {
+                    return Ok(PREFACE == start);
+                }
+                if tcp.ready(Interest::READABLE).await?.is_read_closed() {
+                    return Ok(false); // the rest will never come
                 }
             }
             () = core.drained() => return Ok(false),
@@ -219,15 +226,15 @@ async fn encrypted(
 fn info(listener: Arc<ListenerPlan>, peer: SocketAddr, tls: bool, client_certificate: bool) -> Info {
     Info {
         peer,
+        address: OnceCell::new(),
         tls,
         client_certificate,
         listener,
         guard: None,
         active: Cell::new(0),
         last: Cell::new(Instant::now()),
-        sending: Cell::new(0),
+        unread: Cell::new(0),
         moved: Cell::new(Instant::now()),
-        silence: Cell::new(Duration::ZERO),
         tunnel: RefCell::default(),
         linger: Cell::new(false),
         cut: Cell::new(false),
@@ -373,7 +380,12 @@ async fn tunnel<S: Wire>(core: &Core, info: &Info, guard: Guard<S>) -> io::Resul
     let (mut client, mut upstream) = (guard.into_tunnel(), TokioIo::new(upstream));
     let _open = core.meters.tunnel();
     keep_alive(client.stream().socket());
-    tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
+    let idle = info.listener.settings.limits.tunnel_idle_timeout;
+    if tunnel::pass(&mut client, &mut upstream, idle).await? == tunnel::End::Idle {
+        core.meters.tunnel_idle();
+        tracing::debug!(peer = %info.peer, ?idle, "a silent tunnel was closed");
+    }
+    Ok(())
 }
 
 /// Reads what the client still sends, so that closing does not reset the connection under our last answer.
@@ -386,6 +398,7 @@ async fn http2_connection<S: Wire>(core: Rc<Core>, info: Info, stream: S) -> io:
     let limits = info.listener.settings.limits;
     let info = Rc::new(info);
     let service = Requests { core: Rc::clone(&core), info: Rc::clone(&info) };
+    let (stream, unfinished) = frames::Frames::new(stream);
     let mut connection = pin!(
         http2::Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
@@ -396,7 +409,7 @@ async fn http2_connection<S: Wire>(core: Rc<Core>, info: Info, stream: S) -> io:
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut tick = pin!(tokio::time::sleep(TICK));
-    let mut leaving = false;
+    let mut leaving = None;
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(done) = connection.as_mut().poll(cx) {
@@ -407,14 +420,28 @@ async fn http2_connection<S: Wire>(core: Rc<Core>, info: Info, stream: S) -> io:
             }
             let now = Instant::now();
             tick.as_mut().reset(now + TICK);
+            let late =
+                |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) >= limit);
+            if late(unfinished.since(), limits.header_timeout) {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "a frame is never finished",
+                )));
+            }
+            // told to go, it is to answer; a client that does neither that nor anything else is gone
+            if late(leaving, limits.write_timeout) && info.active.get() == 0 {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client does not leave",
+                )));
+            }
             // clients that open streams and never read them would hold upstream connections for ever
-            let patience = limits.write_timeout + info.silence.get();
-            if info.sending.get() > 0 && now.duration_since(info.moved.get()) >= patience {
+            if info.unread.get() > 0 && now.duration_since(info.moved.get()) >= limits.write_timeout {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")));
             }
             let idle = info.active.get() == 0 && now.duration_since(info.last.get()) >= limits.idle_timeout;
-            if (idle || core.is_draining()) && !leaving {
-                leaving = true;
+            if (idle || core.is_draining()) && leaving.is_none() {
+                leaving = Some(now);
                 connection.as_mut().graceful_shutdown();
             }
         }

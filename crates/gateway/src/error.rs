@@ -61,6 +61,11 @@ pub enum Error {
     Internal(&'static str),
 }
 
+/// How long to stay away from what is full right now: the shortest time that `Retry-After` can say …
+const SOON: Duration = Duration::from_secs(1);
+/// … and at most this many seconds more, drawn at random.
+const SPREAD: u64 = 2;
+
 /// The figures of a rate limit, for its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limited {
@@ -70,6 +75,21 @@ pub struct Limited {
     pub window: Duration,
     /// When the next request will be admitted.
     pub retry_after: Duration,
+}
+
+/// An error with everything behind it, for the log: a client never gets to see it.
+pub(crate) fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// The stable name of a finer cause, beside its [`ErrorCode`].
@@ -128,14 +148,22 @@ impl Error {
         }
     }
 
-    /// When it makes sense to come back.
+    /// When it makes sense to come back. Where something is full that empties with every finished request, that is soon.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Rejected(rejection) => rejection.retry_after(),
-            Self::NoEndpoint { retry_after } => *retry_after,
+            Self::Rejected(rejection) => rejection.retry_after().or(self.is_full().then_some(SOON)),
+            Self::NoEndpoint { retry_after } => retry_after.or(Some(SOON)),
             Self::RateLimited(limited) => Some(limited.retry_after),
             _ => None,
         }
+    }
+
+    /// Whether many callers may be refused at the same moment, who must not all come back at the same moment.
+    fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::NoEndpoint { .. } | Self::Rejected(Rejection::BulkheadFull { .. } | Rejection::Shed { .. })
+        )
     }
 
     /// Whether the connection must close after this answer: what follows on it cannot be trusted to be a request.
@@ -161,7 +189,8 @@ impl Error {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait)));
+            let spread = if self.is_full() { fastrand::u64(..=SPREAD) } else { 0 };
+            headers.insert(RETRY_AFTER, HeaderValue::from(ceil_seconds(wait) + spread));
         }
         match self {
             Self::MethodNotAllowed(allow) => {
@@ -191,4 +220,43 @@ impl Limited {
 /// Whole seconds, never too early: a client that comes back after them is admitted.
 fn ceil_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use seaworthy_resilience::rejection::Full;
+
+    use super::*;
+
+    fn told(error: &Error) -> Option<u64> {
+        let response = error.respond(&RequestId::generate(), "");
+        response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().parse().unwrap())
+    }
+
+    #[test]
+    fn those_who_found_no_room_come_back_soon_but_not_together() {
+        let shed = |retry_after| Rejection::Shed { retry_after }.into();
+        let full = Rejection::BulkheadFull { limit: 1, full: Full::Queue }.into();
+        for (error, least) in [
+            (full, 1),
+            (shed(None), 1),
+            (shed(Some(Duration::from_millis(4_500))), 5),
+            (Error::NoEndpoint { retry_after: None }, 1),
+        ] {
+            let waits: Vec<_> = (0..200).filter_map(|_| told(&error)).collect();
+            assert_eq!(waits.len(), 200, "{error}");
+            for wait in least..=least + SPREAD {
+                // missing one of three by chance: less than once in 10^34
+                assert!(waits.contains(&wait), "{error}: {wait}");
+            }
+            assert!(waits.iter().all(|wait| (least..=least + SPREAD).contains(wait)), "{error}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_nothing_is_promised() {
+        let gone = std::io::ErrorKind::ConnectionRefused.into();
+        assert_eq!(told(&Error::Connect(gone)), None);
+        assert_eq!(told(&Error::NoRoute), None);
+    }
 }

@@ -1,9 +1,15 @@
-//! The pages behind the `type` of a problem body, one per error code, served by the gateway itself.
+//! The pages behind the `type` of a problem body, one per error code, served by the gateway itself and by the control
+//! listener.
 
 use seaworthy_core::ErrorCode;
 
+/// Where the pages are; a code follows.
+pub const PATH: &str = "/.well-known/seaworthy/errors/";
+/// What they are written in.
+pub const CONTENT_TYPE: &str = "text/markdown; charset=utf-8";
+
 /// The page of an error code.
-pub(crate) fn page(code: &str) -> Option<&'static str> {
+pub fn page(code: &str) -> Option<&'static str> {
     let code: ErrorCode = code.parse().ok()?;
     Some(match code {
         ErrorCode::Invalid => include_str!("../../../docs/errors/invalid.md"),

@@ -135,6 +135,7 @@ impl Gateway {
 
     /// Every policy of a service, its state and what it did; `None` where there is no such service.
     pub fn policies(&self, service: &str) -> Option<ServicePolicies> {
+        self.cache.tidy();
         status::policies(&self.plan.borrow(), service)
     }
 
@@ -158,6 +159,7 @@ impl Gateway {
         let (plan, cache) = (self.plan.subscribe(), Arc::clone(&self.cache));
         registry.collect_with(Box::new(move |samples| {
             let plan = plan.borrow().clone();
+            cache.tidy();
             status::sample(&plan, samples);
             sample_cache(&cache, samples);
         }));
@@ -169,10 +171,6 @@ fn sample_cache(cache: &Store, samples: &mut Samples) {
     samples.gauge("seaworthy.cache.size.bytes", help, &[], cache.bytes() as f64);
     let help = "resources with a cached response";
     samples.gauge("seaworthy.cache.resources", help, &[], cache.resources() as f64);
-    for (event, count) in cache.counts.all() {
-        let help = "what the response cache did";
-        samples.counter("seaworthy.cache.events", help, &[("event", event.to_owned())], count as f64);
-    }
 }
 
 impl std::fmt::Debug for Gateway {

@@ -121,8 +121,13 @@ impl Shared {
     /// The violation this request stands for, if it is a substitute. Earlier pipelined requests are not.
     pub(crate) fn refused(&self, headers: &http::HeaderMap) -> Option<Violation> {
         let violation = self.violation.get().filter(|violation| !violation.is_mid_body())?;
-        let substitute = headers.get(http::header::HOST).is_some_and(|host| host == SUBSTITUTE_HOST);
-        substitute.then_some(violation)
+        self.is_substitute(headers.get(http::header::HOST)).then_some(violation)
+    }
+
+    /// Whether a request with this host is no client's, but stands in for one that was refused.
+    pub(crate) fn is_substitute(&self, host: Option<&http::HeaderValue>) -> bool {
+        let refused = self.violation.get().is_some_and(|violation| !violation.is_mid_body());
+        refused && host.is_some_and(|host| host == SUBSTITUTE_HOST)
     }
 
     /// The violation found on this connection.
@@ -147,9 +152,9 @@ impl Shared {
     }
 
     /// An answer was finished: idleness counts from now.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn answered(&self, now: Instant) {
         if self.phase.get() == Phase::Idle {
-            self.since.set(Instant::now());
+            self.since.set(now);
         }
     }
 
@@ -335,12 +340,12 @@ impl<S> Guard<S> {
 
     /// A head begins (or goes on) at `rest`. `Some(used)`: complete, hand over that many. `None`: held or refused.
     fn inspect_head(&mut self, rest: &[u8]) -> Option<usize> {
-        if matches!(self.framing, Framing::Idle) {
-            self.framing = Framing::Head;
-            self.shared.enter(Phase::Head);
-        }
         match head::inspect(rest, self.shared.limits.head_bytes, self.shared.limits.headers) {
             Ok(head::Head::Partial) => {
+                if matches!(self.framing, Framing::Idle) {
+                    self.framing = Framing::Head;
+                    self.shared.enter(Phase::Head);
+                }
                 self.held.extend_from_slice(rest);
                 None
             }
@@ -358,9 +363,13 @@ impl<S> Guard<S> {
     fn begin_body(&mut self, body: head::Body) {
         #[cfg(any(test, fuzzing))]
         self.bodies.push(body);
-        self.shared.enter(if matches!(body, head::Body::Switch) { Phase::Other } else { Phase::Body });
         match body {
-            head::Body::Length(0) => self.end_of_message(),
+            head::Body::Length(0) => return self.end_of_message(),
+            head::Body::Switch => self.shared.enter(Phase::Other),
+            head::Body::Length(_) | head::Body::Chunked => self.shared.enter(Phase::Body),
+        }
+        match body {
+            head::Body::Length(0) => {}
             head::Body::Length(length) => self.framing = Framing::Body(length),
             head::Body::Chunked => self.framing = Framing::Chunked(chunked::Chunked::default()),
             head::Body::Switch => {

@@ -1,5 +1,6 @@
 //! What may cross a proxy and what may not: hop-by-hop headers, forwarding headers, who the client is.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use http::header::{
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// What the names of forwarding headers start with.
 const X_FORWARDED: &str = "x-forwarded-";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -123,6 +125,14 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap, seen: Census) {
 
 /// Drops `Connection` and what it names.
 fn drop_nominated(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(CONNECTION).iter();
+    if let (Some(only), None) = (lines.next(), lines.next())
+        && (only.as_bytes().eq_ignore_ascii_case(b"keep-alive") || only == "close")
+    {
+        // by far the most frequent: nothing else is named, and `Keep-Alive` itself was seen by the census
+        headers.remove(CONNECTION);
+        return;
+    }
     let nominated: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -290,11 +300,29 @@ pub(crate) fn fold(headers: &mut HeaderMap) {
     }
 }
 
+/// Who connected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    pub(crate) ip: IpAddr,
+    /// Its address as a header value, kept for the requests that follow on the connection.
+    pub(crate) text: &'a OnceCell<HeaderValue>,
+}
+
+impl Peer<'_> {
+    fn value(&self) -> HeaderValue {
+        let write = || {
+            let text = bytes::Bytes::from(self.ip.to_string());
+            HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        };
+        self.text.get_or_init(write).clone()
+    }
+}
+
 /// Writes who asked and how. What a peer that is not trusted claims is dropped first.
 pub(crate) fn write_forwarding(
     headers: &mut HeaderMap,
     style: Forwarding,
-    peer: IpAddr,
+    peer: Peer<'_>,
     origin: Origin,
     host: Option<&HeaderValue>,
     seen: Census,
@@ -313,7 +341,8 @@ pub(crate) fn write_forwarding(
         }
     }
     if matches!(style, Forwarding::Rfc7239 | Forwarding::Both) {
-        let node = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
+        let ip = peer.ip;
+        let node = if ip.is_ipv6() { format!("\"[{ip}]\"") } else { ip.to_string() };
         let host = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
         let host = host.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
         if let Ok(value) = HeaderValue::from_str(&format!("for={node};proto={proto}{host}")) {
@@ -322,8 +351,8 @@ pub(crate) fn write_forwarding(
     }
 }
 
-fn append_address(headers: &mut HeaderMap, peer: IpAddr, seen: Census) {
-    let mut chain = String::with_capacity(40);
+fn append_address(headers: &mut HeaderMap, peer: Peer<'_>, seen: Census) {
+    let mut chain = String::new();
     if seen.claims {
         for value in headers.get_all(X_FORWARDED_FOR) {
             if let Ok(text) = value.to_str() {
@@ -332,8 +361,11 @@ fn append_address(headers: &mut HeaderMap, peer: IpAddr, seen: Census) {
             }
         }
     }
-    use std::fmt::Write as _;
-    let _ = write!(chain, "{peer}");
+    if chain.is_empty() {
+        headers.insert(X_FORWARDED_FOR, peer.value());
+        return;
+    }
+    chain.push_str(&peer.ip.to_string());
     if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)) {
         headers.insert(X_FORWARDED_FOR, value);
     }

@@ -15,6 +15,7 @@ pub(crate) struct Meters {
     connections: Gauge,
     active: Gauge,
     tunnels: Gauge,
+    tunnels_idle: Counter,
     refused: Counter,
     accept_errors: Counter,
     handshake_errors: Counter,
@@ -64,7 +65,8 @@ impl Hasher for Mix {
 pub(crate) struct Finished<'a> {
     pub(crate) route: Option<(usize, &'a str)>,
     pub(crate) service: &'a str,
-    pub(crate) method: &'a Method,
+    /// Bounded: see [`method_name`].
+    pub(crate) method: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) tls: bool,
@@ -95,6 +97,10 @@ impl Meters {
                 "seaworthy.gateway.tunnels",
                 "upgraded connections (WebSocket) open now",
                 &[],
+            ),
+            tunnels_idle: problem(
+                "seaworthy.gateway.tunnels_idle",
+                "upgraded connections closed because nothing moved on them",
             ),
             refused: problem(
                 "seaworthy.gateway.connections_refused",
@@ -130,6 +136,9 @@ impl Meters {
         self.tunnels.inc();
         Held(self.tunnels.clone())
     }
+    pub(crate) fn tunnel_idle(&self) {
+        self.tunnels_idle.inc();
+    }
     pub(crate) fn request_begun(&self) {
         self.active.inc();
     }
@@ -139,7 +148,7 @@ impl Meters {
         self.active.dec();
         let key = RequestKey {
             route: finished.route.map_or(usize::MAX, |(index, _)| index),
-            method: method_name(finished.method),
+            method: finished.method,
             status: finished.status.as_u16(),
             version: version_name(finished.version),
             tls: finished.tls,
@@ -196,6 +205,9 @@ impl Meters {
     }
 }
 
+/// What stands for every method that is not a standard one, or not known.
+pub(crate) const OTHER_METHOD: &str = "_OTHER";
+
 /// The method as OpenTelemetry bounds it.
 pub(crate) fn method_name(method: &Method) -> &'static str {
     match method.as_str() {
@@ -208,7 +220,7 @@ pub(crate) fn method_name(method: &Method) -> &'static str {
         "OPTIONS" => "OPTIONS",
         "TRACE" => "TRACE",
         "PATCH" => "PATCH",
-        _ => "_OTHER",
+        _ => OTHER_METHOD,
     }
 }
 

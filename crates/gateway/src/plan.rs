@@ -4,7 +4,7 @@
 //! resets no breaker, no rate limit and no connection that it does not touch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 use seaworthy_resilience::rate_limit::{self, KeyedLimiter};
 
@@ -12,6 +12,7 @@ use crate::router::{Router, RouterError};
 use crate::settings::{Listener, Route, Settings};
 use crate::tls::{self, TlsError};
 use crate::upstream::service::Service;
+use crate::{cache, error_docs, request};
 
 /// Why settings cannot be applied. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +66,10 @@ pub(crate) struct RoutePlan {
     /// The fallback service's index.
     pub(crate) fallback: Option<usize>,
     pub(crate) limits: Vec<Arc<Limit>>,
-    /// How often the fallback answered.
-    pub(crate) fallbacks: AtomicU64,
+    /// What the cache did for it.
+    pub(crate) cached: Arc<cache::Counts>,
+    /// What its fallback did.
+    pub(crate) fallbacks: Arc<request::FallbackCounts>,
 }
 
 /// One rate limit and its table of keys.
@@ -85,9 +88,6 @@ pub(crate) struct Plan {
     pub(crate) drain: crate::settings::Drain,
     pub(crate) docs: Arc<str>,
 }
-
-/// Where the pages about errors are, on the gateway itself.
-pub(crate) const ERROR_DOCS: &str = "/.well-known/seaworthy/errors/";
 
 impl Plan {
     /// Makes settings ready; all problems at once.
@@ -112,7 +112,7 @@ impl Plan {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let docs = settings.error_docs.as_deref().unwrap_or(ERROR_DOCS).into();
+        let docs = settings.error_docs.as_deref().unwrap_or(error_docs::PATH).into();
         Ok(Self { listeners, services, routes, router, drain: settings.drain, docs })
     }
 }
@@ -168,7 +168,8 @@ fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Resu
         targets: targets?,
         fallback,
         limits,
-        fallbacks: AtomicU64::new(0),
+        cached: before.map(|route| Arc::clone(&route.cached)).unwrap_or_default(),
+        fallbacks: before.map(|route| Arc::clone(&route.fallbacks)).unwrap_or_default(),
     })
 }
 

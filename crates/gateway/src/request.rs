@@ -23,22 +23,27 @@ mod limit;
 mod record;
 mod route;
 
+pub(crate) use fallback::Counts as FallbackCounts;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use seaworthy_core::RequestId;
 use seaworthy_resilience::rate_limit::Decision;
+use seaworthy_resilience::rejection::{InjectedFault, Rejection};
+use seaworthy_resilience::timeout::HoldUp;
 use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 
 use crate::body::{BodyFate, ResponseBody};
 use crate::connection::Info;
 use crate::error::Error;
+use crate::guard::Violation;
 use crate::headers::Origin;
 use crate::plan::RoutePlan;
 use crate::worker::{Core, LocalPlan};
@@ -61,6 +66,30 @@ pub(crate) struct Trail {
     pub(crate) last: AtomicUsize,
     /// Whether the client's body failed, and with it the attempt it was sent with.
     pub(crate) client_failed: AtomicBool,
+    /// Whether more of the client's body is waited for, …
+    awaited: AtomicBool,
+    /// … and when it last was.
+    came: Mutex<Option<Instant>>,
+}
+
+impl Trail {
+    /// Notes whether it is the client now that has to go on.
+    pub(crate) fn await_client(&self, awaited: bool) {
+        if !awaited {
+            *self.came.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        self.awaited.store(awaited, Ordering::Relaxed);
+    }
+}
+
+impl HoldUp for Trail {
+    fn is_on(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self) -> Option<Instant> {
+        *self.came.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One request and what is known of it so far.
@@ -78,14 +107,19 @@ pub(crate) struct Exchange {
     version: Version,
     host: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
+    /// Headers for the access log, with their places among those that it wants. Usually none.
+    logged: Vec<(usize, HeaderValue)>,
     /// The page the request comes from, where a browser says so.
     cors_origin: Option<HeaderValue>,
-    fate: Rc<BodyFate>,
+    /// Of the client's body, where it sends one.
+    fate: Option<Rc<BodyFate>>,
     route: Option<Arc<RoutePlan>>,
     service: Option<Arc<str>>,
     /// The tightest rate limit's decision.
     limit: Option<(Decision, Arc<crate::plan::Limit>)>,
     upgrade: bool,
+    /// Whether the client would take more of the answer than there is.
+    starved: bool,
     /// The status that was answered; until then, that of a client that left.
     status: Cell<StatusCode>,
     /// Body bytes that went to the client.
@@ -148,7 +182,7 @@ fn before(
         return Err(Error::Malformed(violation));
     }
     if exchange.info.guard.is_none() && !identify::names_one_host(request) {
-        return Err(Error::Malformed(crate::guard::Violation::Host));
+        return Err(Error::Malformed(Violation::Host));
     }
     if let Some(answer) = route::find(exchange, request)? {
         return Ok(Some(answer));
@@ -181,19 +215,25 @@ async fn through_cache(
 }
 
 fn is_reset(error: &Error) -> bool {
-    use seaworthy_resilience::rejection::{InjectedFault, Rejection};
     matches!(error, Error::Rejected(Rejection::Injected { fault: InjectedFault::Reset }))
 }
 
 impl Exchange {
     /// The real cause of a failure: an upstream call that failed because the *client's* body did is the client's.
     fn explain(&self, error: Error) -> Error {
-        if let Some(limit) = self.fate.too_large.get() {
+        let Some(fate) = &self.fate else { return error };
+        if let Some(limit) = fate.too_large.get() {
             return Error::BodyTooLarge { limit };
         }
-        if self.fate.broken.get() {
+        if fate.broken.get() {
             let violation = self.info.guard.as_ref().and_then(|guard| guard.violation());
-            return violation.map_or(Error::Client, Error::Malformed);
+            if violation.is_some() || !fate.late.get() {
+                return violation.map_or(Error::Client, Error::Malformed);
+            }
+        }
+        let timed_out = matches!(&error, Error::Rejected(Rejection::TimedOut { .. }));
+        if fate.late.get() || (timed_out && self.trail.is_on()) {
+            return Error::Malformed(Violation::BodyTimeout);
         }
         error
     }
@@ -219,12 +259,14 @@ impl Exchange {
             version: self.version,
             host: self.host.clone(),
             user_agent: None,
+            logged: Vec::new(),
             cors_origin: None,
-            fate: Rc::default(),
+            fate: None,
             route: self.route.clone(),
             service: None,
             limit: None,
             upgrade: false,
+            starved: false,
             status: Cell::new(StatusCode::OK),
             sent: Cell::new(0),
             reason: Cell::new(None),

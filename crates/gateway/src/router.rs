@@ -1,7 +1,8 @@
 //! Finds the route of a request: host, then path template, then method and headers.
 //!
 //! Exact hosts go before wildcards, wildcards before "any". Among templates the more exact wins, whatever the order
-//! of configuration; among routes of one template the one that asks for more headers, then the first.
+//! of configuration; among routes of one template the one that asks for more headers, then the first. A route that does
+//! not take the method or the headers does not count: the next less exact one is asked.
 
 use std::collections::HashMap;
 
@@ -56,6 +57,20 @@ pub(crate) enum Found {
     OtherMethods(Vec<Method>),
     /// Nothing.
     Nothing,
+}
+
+impl Found {
+    /// No route: a request with one of these methods would have had one.
+    fn only(methods: Vec<Method>) -> Self {
+        if methods.is_empty() { Self::Nothing } else { Self::OtherMethods(methods) }
+    }
+
+    fn methods(self) -> Vec<Method> {
+        match self {
+            Self::OtherMethods(methods) => methods,
+            Self::Route(_) | Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -146,7 +161,7 @@ impl Router {
                 Found::Nothing => {}
             }
         }
-        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+        Found::only(others)
     }
 
     fn tables_for<'a>(&'a self, host: &str) -> impl Iterator<Item = &'a Table> {
@@ -192,24 +207,35 @@ impl Table {
         let Ok(best) = self.paths.at(path) else { return Found::Nothing };
         let (template, candidates) = &self.templates[*best.value];
         match pick(candidates, method, headers) {
-            Found::Nothing => self.fall_back(template, path, method, headers),
-            found => found,
+            Found::Route(route) => Found::Route(route),
+            missed => self.fall_back(template, path, method, headers, missed),
         }
     }
 
-    /// The most exact template matched but its routes ask for other headers: less exact ones may still do.
-    fn fall_back(&self, tried: &str, path: &str, method: &Method, headers: &HeaderMap) -> Found {
+    /// The most exact template matched but its routes ask for another method or other headers: less exact ones may
+    /// still do. Where none does, the answer tells every method that one of them takes.
+    fn fall_back(
+        &self,
+        tried: &str,
+        path: &str,
+        method: &Method,
+        headers: &HeaderMap,
+        missed: Found,
+    ) -> Found {
         let mut less_exact: Vec<_> = self
             .templates
             .iter()
             .filter(|(template, _)| template != tried && params(template, path).is_some())
             .collect();
         less_exact.sort_by_key(|(template, _)| std::cmp::Reverse(exactness(template)));
-        less_exact
-            .into_iter()
-            .map(|(_, candidates)| pick(candidates, method, headers))
-            .find(|found| *found != Found::Nothing)
-            .unwrap_or(Found::Nothing)
+        let mut others = missed.methods();
+        for (_, candidates) in less_exact {
+            match pick(candidates, method, headers) {
+                Found::Route(route) => return Found::Route(route),
+                missed => others.extend(missed.methods()),
+            }
+        }
+        Found::only(others)
     }
 }
 
@@ -221,7 +247,7 @@ fn pick(candidates: &[Candidate], method: &Method, headers: &HeaderMap) -> Found
         }
         others.extend(candidate.methods.iter().cloned());
     }
-    if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+    Found::only(others)
 }
 
 /// A catch-all at the end also matches nothing at all: `/static/{*rest}` matches `/static/`.

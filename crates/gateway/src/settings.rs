@@ -86,6 +86,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Longest time for a TLS handshake. 10 s.
     pub handshake_timeout: Duration,
+    /// Longest silence of an upgraded connection (WebSocket), in both directions together. 5 min.
+    pub tunnel_idle_timeout: Duration,
     /// Longest request head. 16 KiB.
     pub head_bytes: usize,
     /// Most header lines. 100.
@@ -103,6 +105,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             handshake_timeout: Duration::from_secs(10),
+            tunnel_idle_timeout: Duration::from_secs(300),
             head_bytes: 16 * 1024,
             headers: 100,
             streams: 100,
@@ -225,6 +228,9 @@ pub enum UpstreamError {
     /// A scheme that is not HTTP.
     #[error("\"{0}\" must start with http:// or https://")]
     Scheme(String),
+    /// A port that is none.
+    #[error("\"{0}\" has no valid port; use 1 to 65535, or leave it out")]
+    Port(String),
     /// A path or query, which an upstream does not have.
     #[error("\"{0}\" must not have a path; use a route's rewrite instead")]
     Path(String),
@@ -249,10 +255,25 @@ impl std::str::FromStr for Upstream {
         if uri.path_and_query().is_some_and(|p| p.as_str() != "/" && !p.as_str().is_empty()) {
             return Err(UpstreamError::Path(text.to_owned()));
         }
-        let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        if authority.port().is_none() && authority.as_str().ends_with(':') || authority.host().is_empty() {
+        if authority.host().is_empty() {
             return Err(UpstreamError::NotAUrl(text.to_owned()));
         }
+        // what follows the host: nothing, or a colon and a port. The library's own reader makes "none" of a bad one.
+        let port = match authority.as_str().strip_prefix(authority.host()).unwrap_or_default() {
+            "" => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
+            port => port
+                .strip_prefix(':')
+                .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|port| port.parse().ok())
+                .filter(|port| *port != 0)
+                .ok_or_else(|| UpstreamError::Port(text.to_owned()))?,
+        };
         Ok(Self { secure, host: authority.host().to_owned(), port })
     }
 }
@@ -403,6 +424,8 @@ pub struct Cache {
     pub stale_while_revalidate: Duration,
     /// How long a stale response may be served when the service fails.
     pub stale_if_error: Duration,
+    /// Longest wait for somebody else's fetch before fetching oneself. 5 s.
+    pub lock_timeout: Duration,
 }
 
 /// Cross-origin rules (WHATWG Fetch).
@@ -436,4 +459,22 @@ pub enum Fallback {
         /// Its body.
         body: bytes::Bytes,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_has_a_port_that_exists() {
+        let port = |text: &str| text.parse::<Upstream>().map(|upstream| upstream.port);
+        assert_eq!(port("http://h"), Ok(80));
+        assert_eq!(port("https://h/"), Ok(443));
+        assert_eq!(port("http://[::1]:8000"), Ok(8000));
+        for bad in
+            ["http://h:99999", "http://h:abc", "http://h:0", "http://h:", "http://[::1]:", "http://h:+80"]
+        {
+            assert!(port(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,20 +1,26 @@
 //! What the control plane may read of the data plane: services, endpoints, policies and what they did.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+pub use seaworthy_resilience::breaker::Phase as BreakerPhase;
 use seaworthy_telemetry::metrics::Samples;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::plan::Plan;
+
+mod routes;
+
+/// What `seaworthy.policy.effects` is.
+const EFFECTS: &str = "how often a policy acted";
 
 /// The policies of one service.
 #[derive(Debug, Clone, Serialize)]
 pub struct ServicePolicies {
     /// The service.
     pub service: Arc<str>,
-    /// Its policies, from the outside in; those of endpoints last.
+    /// Its policies: those of the routes that lead to it, then its own from the outside in, then those of endpoints.
     pub policies: Vec<Policy>,
 }
 
@@ -26,6 +32,9 @@ pub struct Policy {
     /// The endpoint it belongs to, where each endpoint has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Arc<str>>,
+    /// The route it belongs to, where routes have their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Arc<str>>,
     /// What it is set to.
     pub settings: Value,
     /// What state it is in.
@@ -50,20 +59,27 @@ pub struct EndpointStatus {
     pub url: Arc<str>,
     /// What active health checks say; `true` where there are none.
     pub healthy: bool,
+    /// Whether it gets no traffic for a while because it failed real traffic.
+    pub ejected: bool,
+    /// The phase of its circuit breaker; `None` without one.
+    pub breaker: Option<BreakerPhase>,
     /// Connections open to it.
     pub connections: usize,
 }
 
 pub(crate) fn policies(plan: &Plan, service: &str) -> Option<ServicePolicies> {
-    let service = plan.services.iter().find(|known| &*known.settings.name == service)?;
+    let at = plan.services.iter().position(|known| &*known.settings.name == service)?;
+    let service = plan.services.get(at)?;
     let policies = service.policies().into_iter().map(|(endpoint, policy)| Policy {
         kind: policy.kind(),
         endpoint,
+        route: None,
         settings: policy.settings(),
         state: policy.state(),
         effects: policy.effects().into_iter().map(|e| (e.name.to_owned(), e.count.into())).collect(),
     });
-    Some(ServicePolicies { service: Arc::clone(&service.settings.name), policies: policies.collect() })
+    let policies = routes::leading_to(plan, at).chain(policies).collect();
+    Some(ServicePolicies { service: Arc::clone(&service.settings.name), policies })
 }
 
 pub(crate) fn services(plan: &Plan) -> Vec<ServiceStatus> {
@@ -72,9 +88,12 @@ pub(crate) fn services(plan: &Plan) -> Vec<ServiceStatus> {
         endpoints: service
             .endpoints
             .iter()
-            .map(|endpoint| EndpointStatus {
+            .enumerate()
+            .map(|(at, endpoint)| EndpointStatus {
                 url: Arc::clone(&endpoint.label),
                 healthy: endpoint.is_healthy(),
+                ejected: service.is_ejected(at, Instant::now()),
+                breaker: endpoint.policies.breaker().map(|breaker| breaker.phase()),
                 connections: endpoint.connector.open(),
             })
             .collect(),
@@ -93,12 +112,7 @@ pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {
                     ("service", name.clone()),
                 ];
                 labels.extend(endpoint.iter().map(|endpoint| ("endpoint", endpoint.to_string())));
-                samples.counter(
-                    "seaworthy.policy.effects",
-                    "how often a policy acted",
-                    &labels,
-                    effect.count as f64,
-                );
+                samples.counter("seaworthy.policy.effects", EFFECTS, &labels, effect.count as f64);
             }
         }
         for endpoint in &service.endpoints {
@@ -109,25 +123,5 @@ pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {
             samples.gauge("http.client.open_connections", "connections to an endpoint", &labels, open);
         }
     }
-    for route in &plan.routes {
-        let name = ("route", route.settings.name.to_string());
-        let fallbacks = route.fallbacks.load(Ordering::Relaxed) as f64;
-        if route.settings.fallback.is_some() {
-            samples.counter(
-                "seaworthy.route.fallbacks",
-                "answers from a fallback",
-                std::slice::from_ref(&name),
-                fallbacks,
-            );
-        }
-        for limit in &route.limits {
-            let keys = limit.limiter.len() as f64;
-            samples.gauge(
-                "seaworthy.rate_limit.keys",
-                "callers a rate limit remembers",
-                std::slice::from_ref(&name),
-                keys,
-            );
-        }
-    }
+    routes::sample(plan, samples);
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use seaworthy_telemetry::access::AccessLog;
 use seaworthy_telemetry::traces::Tracer;
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use crate::cache::Store;
 use crate::connection::{self, Slot};
 use crate::metrics::Meters;
 use crate::plan::{ListenerPlan, Plan};
+use crate::quiet::Quiet;
 use crate::upstream::health;
 use crate::upstream::service::LocalService;
 
@@ -70,6 +72,8 @@ pub(crate) struct Core {
     /// Sockets that are still accepted on.
     accepting: Cell<usize>,
     pub(crate) access: Option<AccessLog>,
+    /// Request headers that the access log wants; usually none.
+    pub(crate) logged: Vec<HeaderName>,
     pub(crate) tracer: Tracer,
     pub(crate) meters: Meters,
     pub(crate) cache: Arc<Store>,
@@ -122,12 +126,14 @@ async fn main(start: Start) -> io::Result<()> {
     let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache } = start;
     let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
     let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
+    let logged = access.iter().flat_map(AccessLog::headers).filter_map(|name| name.parse().ok()).collect();
     let core = Rc::new(Core {
         plan: plan_in_force,
         stage,
         connections,
         accepting: Cell::new(0),
         access,
+        logged,
         tracer,
         meters,
         cache,
@@ -178,6 +184,7 @@ async fn accept(
     mut plan: watch::Receiver<Arc<Plan>>,
 ) {
     core.accepting.set(core.accepting.get() + 1);
+    let failures = Quiet::default();
     loop {
         // from this task's own view of the plan: another task's may be a moment older
         let Some(listener) = listener_in(&plan.borrow_and_update(), address) else {
@@ -190,7 +197,9 @@ async fn accept(
                 Ok((tcp, peer)) => admit(&core, listener, tcp, peer),
                 Err(error) => {
                     core.meters.accept_failed();
-                    tracing::warn!(%address, %error, "accepting a connection failed");
+                    if let Some(held_back) = failures.may_speak(tokio::time::Instant::now()) {
+                        tracing::warn!(%address, %error, held_back, "accepting a connection failed");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -39,7 +39,8 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn effect(&self, name: &'static str) -> Effect {
+    /// The count under its name.
+    pub fn effect(&self, name: &'static str) -> Effect {
         Effect { name, count: self.get() }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
                 for error in &errors {
                     let _ = writeln!(err, "{}: {error}", options.config.display());
                 }
-                let _ = writeln!(err, "{} problems found", errors.len());
+                let s = if errors.len() == 1 { "" } else { "s" };
+                let _ = writeln!(err, "{} problem{s} found", errors.len());
                 ExitCode::from(1)
             }
         },

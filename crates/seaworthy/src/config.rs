@@ -15,7 +15,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use compile::Compiled;
+pub(crate) use compile::{Compiled, Jobs, Work};
 pub(crate) use problem::Problems;
 
 /// What the environment contributes, read once by `main`.

@@ -102,15 +102,19 @@ pub(crate) fn run(options: Options) -> Result<(), Error> {
 }
 
 async fn show(options: &Options) -> Result<(), Error> {
+    // before the show rather than after it; nothing is changed that may be there already
+    let page = std::fs::OpenOptions::new().append(true).create(true).open(&options.html);
+    page.map_err(Error::io("the page cannot be written there"))?;
     let direct = direct(options).await?;
     let (gateway, counters) = through_gateway(options).await?;
     let comparison = Comparison { seed: options.seed, direct, gateway, counters };
-    let written = std::fs::write(&options.html, page::render(&comparison));
-    written.map_err(Error::io("the page could not be written"))?;
     let mut out = io::stdout().lock();
     let colours = out.is_terminal();
-    write!(out, "\n{}\ncharts: {}\n", compare::table(&comparison, colours), options.html.display())
-        .map_err(Error::io("the table could not be printed"))
+    let unprinted = || Error::io("the table could not be printed");
+    writeln!(out, "\n{}", compare::table(&comparison, colours)).map_err(unprinted())?;
+    let written = std::fs::write(&options.html, page::render(&comparison));
+    written.map_err(Error::io("the page could not be written"))?;
+    writeln!(out, "charts: {}", options.html.display()).map_err(unprinted())
 }
 
 async fn direct(options: &Options) -> Result<Side, Error> {

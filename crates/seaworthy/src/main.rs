@@ -2,6 +2,7 @@
 //! that reads the environment and opens sockets.
 
 mod check;
+mod client;
 mod config;
 mod demo;
 mod takeover;
@@ -11,6 +12,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+/// A request costs some two dozen small allocations and two buffers; see docs/adr/0004.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stands in front of any HTTP service and makes it ready for production.
 #[derive(Debug, Parser)]
@@ -29,6 +34,15 @@ enum Command {
     /// Print what a configuration may hold
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Enqueue jobs, watch them, call them off
+    Job(client::job::Job),
+    /// See queues, pause them, limit them
+    Queue(client::queue::Queue),
+    /// See schedules, make them, run them, and have cron expressions explained
+    Schedule(client::schedule::Schedule),
+    /// See what failed for good, and bring it back
+    #[command(name = "dead-letter", alias = "dead-letters")]
+    DeadLetter(client::dead_letter::DeadLetters),
     /// Show what the gateway does for a fragile service, with real traffic, in under a minute
     Demo(demo::Options),
     /// A service that fails on purpose; the demo runs it
@@ -53,6 +67,10 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Schema) => print(&format!("{:#}\n", config::schema())),
         Command::Config(ConfigCommand::Reference) => print(&config::reference::markdown()),
         Command::Config(ConfigCommand::Openapi) => print(&seaworthy_api::openapi()),
+        Command::Job(job) => return ended(job.run()),
+        Command::Queue(queue) => return ended(queue.run()),
+        Command::Schedule(schedule) => return ended(schedule.run()),
+        Command::DeadLetter(letters) => return ended(letters.run()),
         Command::Demo(options) => demo::run(options).map_err(|error| error.to_string()),
         Command::Fragile(options) => match seaworthy_fragile::run(&options) {
             Ok(code) => return code,
@@ -66,6 +84,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn ended(done: client::Done) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 fn print(text: &str) -> Result<(), String> {

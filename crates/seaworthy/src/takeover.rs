@@ -9,7 +9,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,9 +39,33 @@ pub(crate) enum Error {
         /// What the system says.
         error: io::Error,
     },
+    /// Something else is where the socket belongs.
+    #[error("take-over socket {}: there is something that is no socket; it is left as it is", .0.display())]
+    NoSocket(PathBuf),
+    /// Somebody listens, and says nothing.
+    #[error(
+        "the process behind the take-over socket {} did not hand its sockets over within {} s; let it go on or end \
+         it, then start again",
+        path.display(),
+        PATIENCE.as_secs()
+    )]
+    Silent {
+        /// Where it listens.
+        path: PathBuf,
+    },
     /// The conversation.
     #[error("take-over failed: {0}")]
     Talk(#[from] io::Error),
+}
+
+/// The path becomes a socket: whatever else is there already is somebody's file.
+fn refuse_others(path: &Path) -> Result<(), Error> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err(Error::NoSocket(path.to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at(path)(error)),
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -65,6 +89,7 @@ impl Heir {
     /// Asks whoever runs behind `path` for its sockets. Nobody there is fine.
     pub(crate) fn of(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Ok(Self::none()) };
+        refuse_others(path)?;
         let stream = match UnixStream::connect(path) {
             Ok(stream) => stream,
             Err(error)
@@ -75,7 +100,11 @@ impl Heir {
             Err(error) => return Err(at(path)(error)),
         };
         stream.set_read_timeout(Some(PATIENCE))?;
-        let inherited = receive(&stream)?;
+        tracing::info!(path = %path.display(), "asking the running process for its listening sockets");
+        let inherited = receive(&stream).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent { path: path.to_owned() },
+            _ => Error::Talk(error),
+        })?;
         tracing::info!(sockets = inherited.len(), "took listening sockets over from a running process");
         Ok(Self { inherited, predecessor: Some(stream) })
     }
@@ -107,6 +136,7 @@ impl Estate {
     /// Listens for successors.
     pub(crate) fn offer(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Ok(Self(None)) };
+        refuse_others(path)?;
         // bound beside and renamed over: there is always a socket, and never one that others may open
         let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
         let _ = std::fs::remove_file(&fresh);
@@ -222,6 +252,22 @@ mod tests {
             let client = std::net::TcpStream::connect(address).unwrap();
             assert_eq!(socket.accept().unwrap().1, client.local_addr().unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("seaworthy-takeover-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("precious");
+        std::fs::write(&path, "data").unwrap();
+        assert!(matches!(Heir::of(Some(&path)), Err(Error::NoSocket(_))));
+        assert!(matches!(Estate::offer(Some(&path)), Err(Error::NoSocket(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "data");
+        let fresh = folder.join("socket");
+        Estate::offer(Some(&fresh)).unwrap();
+        // one that a process left behind is replaced
+        Estate::offer(Some(&fresh)).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `seaworthy up`: from a configuration to a running gateway, through reloads and take-overs to its end.
 
+mod jobs;
 mod reload;
 mod sockets;
 mod telemetry;
@@ -9,13 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_api::{Control, Lifecycle, Phase};
+use seaworthy_api::{Control, Guard, Lifecycle, Phase};
 use seaworthy_gateway::{Gateway, Options as GatewayOptions, StartError};
 use seaworthy_telemetry::metrics::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Compiled};
 use crate::takeover::{self, Heir};
+use jobs::JobsThread;
 use reload::Reloads;
 pub(crate) use sockets::Sockets;
 
@@ -28,11 +30,11 @@ pub(crate) struct Options {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "seaworthy.toml")]
     config: PathBuf,
-    /// Listen here instead of 0.0.0.0:8080; only with --upstream
-    #[arg(long, value_name = "ADDRESS", requires = "upstream")]
+    /// Listen here instead of 0.0.0.0:8080; only with --upstream (a file has listener.address)
+    #[arg(long, value_name = "ADDRESS", requires = "upstream", conflicts_with = "config")]
     listen: Option<String>,
-    /// Put the control listener here instead of 127.0.0.1:7700; only with --upstream
-    #[arg(long, value_name = "ADDRESS", requires = "upstream")]
+    /// Put the control listener here instead of 127.0.0.1:7700; only with --upstream (a file has control.listen)
+    #[arg(long, value_name = "ADDRESS", requires = "upstream", conflicts_with = "config")]
     control: Option<String>,
 }
 
@@ -113,8 +115,14 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     gateway.listen(sockets.open(&addresses, &mut heir)?);
     let control_socket = sockets.open_control(compiled.control, &mut heir)?;
     let lifecycle = Lifecycle::default();
-    let control =
-        Control { gateway: Arc::clone(&gateway), metrics: metrics.clone(), lifecycle: lifecycle.clone() };
+    let mut jobs = JobsThread::new(&metrics, &tracer);
+    let control = Control {
+        gateway: Arc::clone(&gateway),
+        metrics: metrics.clone(),
+        lifecycle: lifecycle.clone(),
+        jobs: jobs.door(),
+        guard: Guard::new(compiled.control, compiled.control_hosts.clone(), compiled.remote_changes),
+    };
     let served = tokio::spawn(serve_control(control_socket, control));
     lifecycle.enter(Phase::Ready);
     for address in &addresses {
@@ -124,10 +132,12 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     heir.announce_ready()?;
     // what the new configuration does not listen on any more must not be left open with nobody behind it
     drop(heir);
-    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets);
+    jobs.apply(compiled.jobs.as_ref());
+    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs);
     let why = live(&mut reloads, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
     lifecycle.enter(Phase::Draining);
+    let worked = reloads.stop_jobs();
     // closes our copies of the listening sockets: the kernel must not complete connections that nobody will serve
     drop(reloads);
     if why == TAKEN_OVER {
@@ -136,7 +146,10 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     }
     let draining = Arc::clone(&gateway);
     let drained = tokio::task::spawn_blocking(move || draining.drain());
-    finish(drained).await;
+    finish(tokio::spawn(async move {
+        let _ = tokio::join!(drained, worked);
+    }))
+    .await;
     served.abort();
     let patience = Duration::from_secs(2);
     let flushed = tokio::task::spawn_blocking(move || {
@@ -164,8 +177,8 @@ async fn finish(drained: tokio::task::JoinHandle<()>) {
     };
     tokio::select! {
         _ = drained => {}
-        _ = terminate.recv() => tracing::warn!("second signal: open connections are cut"),
-        _ = interrupt.recv() => tracing::warn!("second signal: open connections are cut"),
+        _ = terminate.recv() => tracing::warn!("second signal: open connections and jobs are cut"),
+        _ = interrupt.recv() => tracing::warn!("second signal: open connections and jobs are cut"),
     }
 }
 

@@ -54,6 +54,11 @@ impl AccessLog {
         Self(Arc::new(Inner { settings, redaction, writer, left_out }))
     }
 
+    /// Request headers to write besides `user-agent`: those that a [`Record`] should hold.
+    pub fn headers(&self) -> &[String] {
+        &self.0.settings.headers
+    }
+
     /// Whether a request with this outcome is to be written. Decides anew at every call where the sample decides.
     pub fn wants(&self, status: u16, took: Duration) -> bool {
         let settings = &self.0.settings;

@@ -47,11 +47,21 @@ impl std::str::FromStr for Format {
 #[error("\"{0}\" is not a log format; use json or human")]
 pub struct UnknownFormat(String);
 
+/// Whether a text is a filter, without starting anything.
+///
+/// # Errors
+/// [`Error::Filter`] with what is wrong.
+pub fn check(filter: &str) -> Result<(), Error> {
+    parse(filter).map(drop)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, Error> {
+    EnvFilter::builder().parse(filter).map_err(|source| Error::Filter { filter: filter.to_owned(), source })
+}
+
 /// Starts logging for the whole process. The filter is that of `tracing`: `"info"`, `"warn,seaworthy_gateway=debug"`.
 pub fn init(format: Format, filter: &str) -> Result<(), Error> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|source| Error::Filter { filter: filter.to_owned(), source })?;
+    let filter = parse(filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match format {
@@ -67,8 +77,13 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_named() {
-        let error = init(Format::Json, "info,gateway=loud").unwrap_err().to_string();
-        assert!(error.starts_with("\"info,gateway=loud\" is not a log filter"), "{error}");
+        for error in
+            [check("info,gateway=loud").unwrap_err(), init(Format::Json, "info,gateway=loud").unwrap_err()]
+        {
+            let error = error.to_string();
+            assert!(error.starts_with("\"info,gateway=loud\" is not a log filter"), "{error}");
+        }
+        check("warn,seaworthy_gateway=debug").unwrap();
     }
 
     #[test]

@@ -43,7 +43,9 @@ pub struct Settings {
     pub service: String,
     /// The share of new traces, from 0 to 1, that are recorded.
     pub sample: f64,
-    /// Whether an incoming trace's own decision holds; otherwise every trace is decided by its id.
+    /// Whose traces are continued; those of others end here, and new ones begin.
+    pub trust: Trust,
+    /// Whether a continued trace's own decision holds; otherwise every trace is decided by its id.
     pub parent_based: bool,
     /// How many finished spans may wait to be sent; more are dropped and counted.
     pub queue: usize,
@@ -59,12 +61,26 @@ impl Default for Settings {
             endpoint: "http://127.0.0.1:4318/v1/traces".to_owned(),
             service: "seaworthy".to_owned(),
             sample: 0.01,
+            trust: Trust::default(),
             parent_based: true,
             queue: 4_096,
             delay: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
         }
     }
+}
+
+/// Whose `traceparent` is believed. Whoever is believed decides what is recorded here (where the settings are parent
+/// based) and chooses the ids that a ratio is taken of: a stranger could have every request recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Everybody's.
+    Always,
+    /// That of proxies which are trusted otherwise, too.
+    #[default]
+    Proxies,
+    /// Nobody's.
+    Never,
 }
 
 /// Why traces can't be sent.
@@ -88,13 +104,14 @@ pub enum Error {
 pub struct Tracer {
     pipeline: Option<Arc<Pipeline>>,
     threshold: u64,
+    trust: Trust,
     parent_based: bool,
 }
 
 impl Tracer {
     /// A tracer that records nothing. Incoming traces pass through it untouched.
     pub fn off() -> Self {
-        Self { pipeline: None, threshold: 0, parent_based: true }
+        Self { pipeline: None, threshold: 0, trust: Trust::Always, parent_based: true }
     }
 
     /// A tracer that sends to an OTLP receiver.
@@ -119,7 +136,17 @@ impl Tracer {
         Self {
             pipeline: Some(Arc::new(pipeline)),
             threshold: threshold(settings.sample),
+            trust: settings.trust,
             parent_based: settings.parent_based,
+        }
+    }
+
+    /// Whether a trace that comes in is continued, from a trusted proxy or from somebody else.
+    pub fn trusts(&self, proxy: bool) -> bool {
+        match self.trust {
+            Trust::Always => true,
+            Trust::Proxies => proxy,
+            Trust::Never => false,
         }
     }
 
@@ -140,7 +167,7 @@ impl Tracer {
         if context.sampled {
             RequestSpan::server(Arc::clone(pipeline), context, parent, name.into())
         } else {
-            RequestSpan::unrecorded(context)
+            RequestSpan::unrecorded(context, parent)
         }
     }
 

@@ -33,6 +33,10 @@ fn start(path: &Path) -> Result<()> {
     run::must(Command::new(&binary).arg("check").arg(path))?;
     let mut command = Command::new(&binary);
     command.arg("up").arg("--config").arg(path).stdout(Stdio::null());
+    // an example must leave nothing behind in its folder
+    let store = run::root().join("target/examples");
+    std::fs::create_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))?;
+    command.env("SEAWORTHY_STORE_URL", format!("sqlite://{}/state.db", store.display()));
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
     let ready = wait_until_ready(&mut child);
     let _ = child.kill();

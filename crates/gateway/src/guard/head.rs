@@ -141,8 +141,12 @@ fn line(bytes: &[u8], at: usize) -> Result<Option<(&[u8], usize)>, Violation> {
         return Err(Violation::BareLineFeed);
     }
     let line = &rest[..lf - 1];
-    if let Some(bad) = line.iter().find(|b| **b < 0x20 && **b != b'\t' || **b == 0x7f) {
-        return Err(if *bad == b'\r' { Violation::BareCarriageReturn } else { Violation::ControlCharacter });
+    let control = |b: u8| (b < 0x20) & (b != b'\t') | (b == 0x7f);
+    // without an early exit the compiler looks at many bytes at a time, and nearly all lines are clean
+    if line.iter().fold(false, |found, b| found | control(*b)) {
+        let first = line.iter().find(|b| control(**b));
+        let bare = first == Some(&b'\r');
+        return Err(if bare { Violation::BareCarriageReturn } else { Violation::ControlCharacter });
     }
     Ok(Some((line, at + lf + 1)))
 }
@@ -225,22 +229,7 @@ fn decimal(text: &[u8]) -> Option<u64> {
 }
 
 /// RFC 9110 §5.6.2 `tchar`, by byte.
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let c = byte as u8;
-        table[byte] = c.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+static TOKEN: [bool; 256] = target::alphanumeric_and(b"!#$%&'*+-.^_`|~");
 
 fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]

@@ -3,6 +3,27 @@
 
 use http::uri::PathAndQuery;
 
+/// Letters, digits and `marks`, by byte.
+pub(super) const fn alphanumeric_and(marks: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
+/// What a path and a query are nearly always made of.
+static PLAIN: [bool; 256] = alphanumeric_and(b"/-._~!$&'()*+,;=:@%?[]");
+/// What the name of a host is made of.
+static NAMED: [bool; 256] = alphanumeric_and(b"-._~%!$&'()*+;=");
+
 /// Whether a target is one that this method may have.
 pub(super) fn is_target(method: &[u8], target: &[u8]) -> bool {
     match target {
@@ -25,9 +46,8 @@ fn is_absolute(target: &[u8]) -> bool {
 
 /// A path with its query, and no fragment: clients keep those to themselves.
 fn is_path(path: &[u8]) -> bool {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?[]".contains(b);
     // what is not plain is looked at by the parser that would have to read it later
-    path.len() < 1 << 15 && path.iter().all(plain)
+    path.len() < 1 << 15 && path.iter().all(|b| PLAIN[usize::from(*b)])
         || (!path.contains(&b'#') && PathAndQuery::try_from(path).is_ok())
 }
 
@@ -40,8 +60,7 @@ pub(crate) fn is_host(host: &[u8]) -> bool {
         },
         _ => host.split_at(host.iter().position(|b| *b == b':').unwrap_or(host.len())),
     };
-    let named = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(b);
-    name.iter().all(named) && is_port(port)
+    name.iter().all(|b| NAMED[usize::from(*b)]) && is_port(port)
 }
 
 fn is_address(address: &[u8]) -> bool {

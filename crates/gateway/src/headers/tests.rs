@@ -54,7 +54,14 @@ fn a_strangers_claims_do_not_reach_the_upstream() {
     let origin = Origin { client: peer, trusted: false, secure: false };
     let host = HeaderValue::from_static("shop.example");
     let seen = Census::take(&headers);
-    write_forwarding(&mut headers, Forwarding::Both, peer, origin, Some(&host), seen);
+    write_forwarding(
+        &mut headers,
+        Forwarding::Both,
+        Peer { ip: peer, text: &OnceCell::new() },
+        origin,
+        Some(&host),
+        seen,
+    );
     let expected = map(&[
         ("x-forwarded-for", "198.51.100.7"),
         ("x-forwarded-proto", "http"),

@@ -11,15 +11,13 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 use hyper::body::Incoming;
+use seaworthy_resilience::effects::Counter;
 
 use super::{Exchange, forward};
 use crate::body::{Outcome, RequestBody, ResponseBody, Watcher};
-use crate::cache::{self, Boarding, Entry, Flight, Key, Store};
+use crate::cache::{self, Boarding, Counts, Entry, Flight, Key, Store};
 use crate::error::Error;
 use crate::settings::Cache;
-
-/// Longest wait for somebody else's fetch before fetching oneself.
-const JOIN: Duration = Duration::from_secs(5);
 
 /// What the cache says to a request.
 pub(super) enum Looked {
@@ -63,16 +61,16 @@ pub(super) async fn lookup(exchange: &mut Exchange, request: &mut http::Request<
     }
     let store = Arc::clone(&exchange.core.cache);
     let mut waited = false;
-    let patience = tokio::time::Instant::now() + JOIN;
+    let patience = tokio::time::Instant::now() + settings.lock_timeout;
     loop {
         let found = find(&store, &key, request);
         let revalidates = match &found {
             Found::Fresh(entry) => {
-                cache::count(if waited { &store.counts.joined } else { &store.counts.hits });
+                count(exchange, |counts| if waited { &counts.joined } else { &counts.hits });
                 return Looked::Answer(answer(exchange, entry, request, "hit"));
             }
             Found::Stale(entry) if may_revalidate_behind(entry, request.headers()) => {
-                cache::count(&store.counts.stale_while_revalidate);
+                count(exchange, |counts| &counts.stale_while_revalidate);
                 revalidate_behind(exchange, &store, key, request, settings, entry);
                 return Looked::Answer(answer(
                     exchange,
@@ -97,7 +95,9 @@ pub(super) async fn lookup(exchange: &mut Exchange, request: &mut http::Request<
             // whoever fetched may have left without an answer: then the next in line does
             Boarding::Wait(mut flight) => {
                 waited = true;
-                let _ = tokio::time::timeout_at(patience, flight.changed()).await;
+                if tokio::time::timeout_at(patience, flight.changed()).await.is_err() {
+                    count(exchange, |counts| &counts.waited_too_long);
+                }
             }
         }
     }
@@ -158,7 +158,7 @@ fn go(
     request: &mut http::Request<Incoming>,
     stale: Option<Arc<Entry>>,
 ) -> Looked {
-    cache::count(&store.counts.misses);
+    count(exchange, |counts| &counts.misses);
     note(exchange, if stale.is_some() { "fwd=stale" } else { "fwd=uri-miss" });
     let asked = bare(request);
     match &stale {
@@ -251,7 +251,7 @@ fn store_fetched(
         store.pass(&fetch.key);
         return Ok(response);
     }
-    let entry = entry(&fetch, policy, &response);
+    let entry = entry(exchange, &fetch, policy, &response);
     let limit = fetch.settings.object_bytes;
     let keeper = Keeper {
         store,
@@ -274,6 +274,9 @@ fn has_sane_age(headers: &HeaderMap) -> bool {
         && max_age.into_iter().all(|max| max.as_secs() < LONGEST)
 }
 
+/// Statuses that may be kept without the service saying so (RFC 9110 §15.1). Of the redirects only the permanent ones.
+const SILENTLY_CACHEABLE: [u16; 10] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414];
+
 fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
     let options = CacheOptions { shared: true, ..CacheOptions::default() };
     let mut parts = Response::new(());
@@ -283,6 +286,7 @@ fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
     let private = fetch.request.headers().contains_key(AUTHORIZATION);
     if silent
         && !private
+        && SILENTLY_CACHEABLE.contains(&response.status().as_u16())
         && !fetch.settings.default_ttl.is_zero()
         && let Ok(value) = HeaderValue::from_str(&format!("max-age={}", fetch.settings.default_ttl.as_secs()))
     {
@@ -291,7 +295,12 @@ fn policy(fetch: &Fetch, response: &Response<ResponseBody>) -> CachePolicy {
     CachePolicy::new_options(&fetch.request, &parts, SystemTime::now(), options)
 }
 
-fn entry(fetch: &Fetch, policy: CachePolicy, response: &Response<ResponseBody>) -> Entry {
+fn entry(
+    exchange: &Exchange,
+    fetch: &Fetch,
+    policy: CachePolicy,
+    response: &Response<ResponseBody>,
+) -> Entry {
     let mut headers = response.headers().clone();
     let seen = crate::headers::Census::take(&headers);
     crate::headers::drop_hop_by_hop(&mut headers, seen);
@@ -314,6 +323,7 @@ fn entry(fetch: &Fetch, policy: CachePolicy, response: &Response<ResponseBody>) 
         expires: now + ttl,
         while_revalidate: keep(while_revalidate),
         if_error: keep(if_error),
+        counts: exchange.route.as_ref().map(|route| Arc::clone(&route.cached)).unwrap_or_default(),
     }
 }
 
@@ -325,7 +335,7 @@ fn revalidated(
     stale: &Arc<Entry>,
     response: &Response<ResponseBody>,
 ) -> Response<ResponseBody> {
-    cache::count(&store.counts.revalidated);
+    count(exchange, |counts| &counts.revalidated);
     let mut merged = Response::new(ResponseBody::default());
     *merged.status_mut() = stale.status;
     *merged.headers_mut() = stale.headers.clone();
@@ -341,7 +351,7 @@ fn revalidated(
         }
     }
     let policy = policy(fetch, &merged);
-    let fresh = Entry { body: stale.body.clone(), ..entry(fetch, policy, &merged) };
+    let fresh = Entry { body: stale.body.clone(), ..entry(exchange, fetch, policy, &merged) };
     let shown = answer_with(exchange, &fresh, &fetch.request, "hit; fwd=stale; fwd-status=304");
     store.put(fetch.key.clone(), fresh, |known| std::ptr::eq(known, Arc::as_ptr(stale)));
     shown
@@ -405,7 +415,7 @@ pub(super) fn stale_if_error(exchange: &Exchange) -> Option<Response<ResponseBod
             !matches!(entry.policy.before_request(&wanted, now), BeforeRequest::Stale { matches: false, .. });
         matches && entry.staleness(now) <= entry.if_error
     })?;
-    cache::count(&store.counts.stale_if_error);
+    count(exchange, |counts| &counts.stale_if_error);
     exchange.cache_status.replace(None);
     Some(answer_with(exchange, entry, asked, "hit; fwd=stale; detail=service-failed"))
 }
@@ -491,6 +501,13 @@ fn as_get(mut asked: http::Request<()>) -> http::Request<()> {
         *asked.method_mut() = Method::GET;
     }
     asked
+}
+
+/// Counts what the cache did where its route's policies are shown.
+fn count(exchange: &Exchange, which: impl FnOnce(&Counts) -> &Counter) {
+    if let Some(route) = exchange.route() {
+        which(&route.cached).add();
+    }
 }
 
 /// RFC 9211 `Cache-Status`.

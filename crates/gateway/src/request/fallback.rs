@@ -1,12 +1,11 @@
 //! What answers when the service cannot: a stale copy, another service, a fixed answer.
 
-use std::sync::atomic::Ordering;
-
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use seaworthy_core::ErrorCode;
+use seaworthy_resilience::effects::{Counter, Effect};
 
 use super::{Exchange, cache, finish, forward};
 use crate::body::{RequestBody, ResponseBody};
@@ -32,6 +31,27 @@ pub(super) fn prepare(
     Some(spare)
 }
 
+/// What a route's fallback did.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    service: Counter,
+    fixed: Counter,
+    failed_too: Counter,
+    not_replayable: Counter,
+}
+
+impl Counts {
+    /// Every count by its name. A stale copy counts with the cache.
+    pub(crate) fn effects(&self) -> Vec<Effect> {
+        vec![
+            self.service.effect("service"),
+            self.fixed.effect("static"),
+            self.failed_too.effect("failed_too"),
+            self.not_replayable.effect("not_replayable"),
+        ]
+    }
+}
+
 /// Whether an answer is one that something else may stand in for.
 pub(super) fn needed(exchange: &Exchange, outcome: &Result<Response<ResponseBody>, Error>) -> bool {
     let possible =
@@ -53,23 +73,33 @@ pub(super) async fn apply(
         return Ok(stale);
     }
     let Some(route) = exchange.route.clone() else { return outcome };
+    let counts = &route.fallbacks;
     let answer = match (&route.settings.fallback, spare) {
-        (None, _) | (Some(Fallback::Service(_)), None) => return outcome,
+        (None, _) => return outcome,
+        (Some(Fallback::Service(_)), None) => {
+            counts.not_replayable.add();
+            return outcome;
+        }
         (Some(Fallback::Static { status, content_type, body }), _) => {
             let mut response = Response::new(ResponseBody::full(body.clone()));
             *response.status_mut() = *status;
             response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
             response.headers_mut().insert(X_FALLBACK, HeaderValue::from_static("static"));
+            counts.fixed.add();
             finish::without_body_for_head(exchange, response)
         }
         (Some(Fallback::Service(_)), Some(spare)) => {
             let Some(target) = route.fallback else { return outcome };
-            let mut response = forward::send_to(exchange, target, spare).await?;
+            counts.service.add();
+            let answer = forward::send_to(exchange, target, spare).await;
+            if is_outage(&answer) {
+                counts.failed_too.add();
+            }
+            let mut response = answer?;
             response.headers_mut().insert(X_FALLBACK, HeaderValue::from_static("service"));
             response
         }
     };
-    route.fallbacks.fetch_add(1, Ordering::Relaxed);
     exchange.reason.set(Some(outcome.as_ref().err().map_or("upstream_error", Error::reason)));
     Ok(answer)
 }

@@ -14,7 +14,9 @@ use crate::error::Error;
 use crate::headers::{self, Census, X_REQUEST_ID};
 use crate::router;
 use crate::upstream::endpoint::LocalFuture;
+use crate::upstream::rules::LONG_BODY;
 use crate::upstream::service::LocalService;
+use crate::worker::LocalPlan;
 
 /// An answer under way.
 pub(super) type Answer = LocalFuture<Result<Response<ResponseBody>, Error>>;
@@ -24,10 +26,40 @@ pub(super) fn begin(exchange: &mut Exchange, request: http::Request<Incoming>) -
     let limit = exchange.route().map_or(u64::MAX, |route| route.settings.body_bytes);
     let silence =
         exchange.info.guard.is_none().then_some(exchange.info.listener.settings.limits.body_timeout);
-    let (fate, trail) = (&exchange.fate, &exchange.trail);
+    let (fate, trail) = (&mut exchange.fate, &exchange.trail);
     let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate, trail));
     let target = choose(exchange).ok_or(Error::Internal("the route has no service"))?;
-    begin_at(exchange, target, request)
+    match request.body().is_short(LONG_BODY) {
+        true => collect_first(exchange, target, request),
+        false => begin_at(exchange, target, request),
+    }
+}
+
+/// Sends a request whose body is short once all of it is here. The attempt's clock, a place in the bulkhead and the
+/// breaker's judgement would otherwise be the client's to play with: it need only leave its body unfinished.
+fn collect_first(
+    exchange: &mut Exchange,
+    target: usize,
+    mut request: http::Request<RequestBody>,
+) -> Result<Answer, Error> {
+    let plan = Rc::clone(&exchange.plan);
+    let service = Rc::clone(address(exchange, target, &plan, &mut request)?);
+    let patience = service.shared.settings.policies.total_timeout;
+    let fate = exchange.fate.clone();
+    Ok(Box::pin(async move {
+        let (head, body) = request.into_parts();
+        let whole = match patience {
+            Some(patience) => tokio::time::timeout(patience, body.whole()).await,
+            None => Ok(body.whole().await),
+        };
+        let Ok(whole) = whole else {
+            fate.inspect(|fate| fate.late.set(true));
+            return Err(Error::Client);
+        };
+        // whose fault it is, the fate of the body tells
+        let whole = whole.map_err(|_| Error::Client)?;
+        service.call(http::Request::from_parts(head, whole)).await
+    }))
 }
 
 /// Sends a request to one service of the plan.
@@ -37,12 +69,20 @@ pub(super) fn begin_at(
     mut request: http::Request<RequestBody>,
 ) -> Result<Answer, Error> {
     let plan = Rc::clone(&exchange.plan);
+    Ok(address(exchange, target, &plan, &mut request)?.call(request))
+}
+
+/// Makes a request one for this service.
+fn address<'a>(
+    exchange: &mut Exchange,
+    target: usize,
+    plan: &'a LocalPlan,
+    request: &mut http::Request<RequestBody>,
+) -> Result<&'a Rc<LocalService>, Error> {
     let service = plan.services.get(target).ok_or(Error::Internal("the route has no service"))?;
     exchange.service = Some(service.shared.settings.name.clone());
-    let silence = &exchange.info.silence;
-    silence.set(silence.get().max(service.shared.settings.response_silence));
-    prepare(exchange, service, &mut request);
-    Ok(service.call(request))
+    prepare(exchange, service, request);
+    Ok(service)
 }
 
 /// Takes the head of the answer.
@@ -114,7 +154,7 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
         map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         map.insert(UPGRADE, protocol);
     }
-    let peer = exchange.info.peer.ip().to_canonical();
+    let peer = headers::Peer { ip: exchange.info.peer.ip().to_canonical(), text: &exchange.info.address };
     headers::write_forwarding(map, settings.forwarding, peer, exchange.origin, exchange.host.as_ref(), seen);
     let asked = exchange.info.listener.settings.asks_for_certificates();
     headers::write_client_verify(map, asked, exchange.info.client_certificate, seen);

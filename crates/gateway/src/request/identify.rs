@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use http::header::{HOST, ORIGIN, USER_AGENT};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use seaworthy_core::RequestId;
 use seaworthy_core::trace::TraceContext;
@@ -30,15 +30,22 @@ pub(super) fn names_one_host<B>(request: &http::Request<B>) -> bool {
     second.is_none() && host.is_some_and(|host| !host.is_empty() && crate::guard::target::is_host(host))
 }
 
+/// The headers that the access log wants, should it want this request. No memory is taken where it wants none.
+fn logged(core: &Core, map: &HeaderMap) -> Vec<(usize, HeaderValue)> {
+    let lines = |(at, name)| map.get_all(name).iter().map(move |value| (at, HeaderValue::clone(value)));
+    core.logged.iter().enumerate().flat_map(lines).collect()
+}
+
 /// Opens the record of an exchange.
 pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Incoming>) -> Box<Exchange> {
     let map = request.headers();
     let id = map.get(X_REQUEST_ID).and_then(|id| RequestId::accept(id.as_bytes()));
-    let parent = map.get(TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()));
-    let span = core.tracer.start_server(parent, "request");
-    let trace_id = span.context().trace_id;
     let peer = info.peer.ip();
     let origin = headers::origin(map, peer.to_canonical(), info.tls, &info.listener.settings.trusted_proxies);
+    let parent = map.get(TRACEPARENT).filter(|_| core.tracer.trusts(origin.trusted));
+    let parent = parent.and_then(|value| TraceContext::parse(value.as_bytes()));
+    let span = core.tracer.start_server(parent, "request");
+    let trace_id = span.context().trace_id;
     let host = match request.uri().authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
         None => map.get(HOST).cloned(),
@@ -57,12 +64,14 @@ pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Inco
         version: request.version(),
         host,
         user_agent: map.get(USER_AGENT).cloned(),
+        logged: logged(&core, map),
         cors_origin: map.get(ORIGIN).cloned(),
-        fate: Rc::default(),
+        fate: None,
         route: None,
         service: None,
         limit: None,
         upgrade: map.contains_key(http::header::UPGRADE),
+        starved: false,
         status: Cell::new(client_left()),
         sent: Cell::new(0),
         reason: Cell::new(None),

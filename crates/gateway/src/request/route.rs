@@ -9,7 +9,6 @@ use super::{Exchange, cors};
 use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::error_docs;
-use crate::plan::ERROR_DOCS;
 use crate::router::Found;
 
 /// Sets the exchange's route, or answers without one.
@@ -31,7 +30,7 @@ pub(super) fn find(
     if has_dot_segments(path) {
         return Err(Error::AmbiguousPath);
     }
-    if let Some(page) = path.strip_prefix(ERROR_DOCS) {
+    if let Some(page) = path.strip_prefix(error_docs::PATH) {
         return error_docs::page(page).map(|text| Some(document(text))).ok_or(Error::NoRoute);
     }
     let method = cors::requested_method(request).unwrap_or_else(|| request.method().clone());
@@ -59,7 +58,7 @@ fn server_options() -> Response<ResponseBody> {
 
 fn document(text: &'static str) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::full(Bytes::from_static(text.as_bytes())));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/markdown; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(error_docs::CONTENT_TYPE));
     response
 }
 

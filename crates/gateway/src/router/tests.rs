@@ -67,6 +67,18 @@ fn a_less_exact_template_answers_when_the_exact_one_wants_other_headers() {
 }
 
 #[test]
+fn a_less_exact_template_answers_the_methods_that_the_exact_one_does_not_take() {
+    let reads = route("/items/{id}", |r| r.methods = vec![Method::GET]);
+    let router = Router::new(&[reads.clone(), route("/{*rest}", |_| {})]).unwrap();
+    for (method, expected) in [("GET", 0), ("HEAD", 0), ("DELETE", 1), ("POST", 1)] {
+        assert_eq!(find(&router, "h", method, "/items/1"), Found::Route(expected), "{method}");
+    }
+    let picky = Router::new(&[reads, route("/{*rest}", |r| r.methods = vec![Method::PUT])]).unwrap();
+    let others = Found::OtherMethods(vec![Method::GET, Method::PUT]);
+    assert_eq!(find(&picky, "h", "DELETE", "/items/1"), others);
+}
+
+#[test]
 fn a_catch_all_matches_its_own_root() {
     let router = Router::new(&[route("/static/{*rest}", |_| {}), route("/{*path}", |_| {})]).unwrap();
     assert_eq!(find(&router, "h", "GET", "/static/"), Found::Route(0));

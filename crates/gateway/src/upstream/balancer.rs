@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
+use seaworthy_resilience::ewma::InFlight;
 use seaworthy_resilience::outlier::Origin;
-use seaworthy_resilience::{Classify, Outcome};
+use seaworthy_resilience::{Classify, Outcome, Rejection};
+use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 use tower::Service;
 
@@ -16,7 +18,7 @@ use super::rules::Judge;
 use super::service::Service as Shared;
 use super::{Request, Response};
 use crate::error::Error;
-use crate::headers::TRACEPARENT;
+use crate::headers::{TRACEPARENT, TRACESTATE};
 use crate::metrics::Meters;
 use crate::request::Trail;
 
@@ -85,24 +87,43 @@ impl Balancer {
         (0..self.endpoints.len()).min_by_key(|at| wait(at).unwrap_or(std::time::Duration::MAX))
     }
 
-    async fn attempt(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
+    /// Sends a request to the endpoint it picks. Not an async function: the request goes on at once instead of being
+    /// kept in one more future.
+    fn attempt(self: &Rc<Self>, mut request: Request) -> LocalFuture<Result<Response, Error>> {
         let now = Instant::now();
         let trail = request.extensions().get::<Arc<Trail>>().cloned();
         let avoid = trail.as_ref().and_then(|trail| trail.last_endpoint());
         let at = self.pick(now, avoid);
-        let endpoint = self.endpoints.get(at).ok_or(Error::NoEndpoint { retry_after: None })?;
+        let Some(endpoint) = self.endpoints.get(at) else {
+            return Box::pin(std::future::ready(Err(Error::NoEndpoint { retry_after: None })));
+        };
         if !request.headers().contains_key(http::header::HOST) {
             request.headers_mut().insert(http::header::HOST, endpoint.shared.authority.clone());
         }
-        let span = trail.map(|trail| trail.begin_attempt(at, &endpoint.shared.label, &mut request));
+        let span = trail.and_then(|trail| trail.begin_attempt(at, &endpoint.shared.label, &mut request));
         let in_flight = endpoint.load.start(now);
-        let result = endpoint.call(request).await;
+        let answer = endpoint.call(request);
+        let span = span.map(Box::new);
+        Box::pin(Rc::clone(self).follow(at, now, in_flight, span, answer))
+    }
+
+    /// Waits for the head of the answer and notes how the attempt went.
+    async fn follow(
+        self: Rc<Self>,
+        at: usize,
+        now: Instant,
+        in_flight: InFlight,
+        span: Option<Box<RequestSpan>>,
+        answer: LocalFuture<Result<Response, Error>>,
+    ) -> Result<Response, Error> {
+        let result = answer.await;
         let done = Instant::now();
+        let endpoint = &self.endpoints[at];
         let outcome = Judge.classify(result.as_ref());
         in_flight.finish(outcome, done);
         endpoint.took.observe(done.duration_since(now).as_secs_f64());
         self.service.record(at, outcome, local_failure(&result), done);
-        if let Some(Some(span)) = span {
+        if let Some(span) = span {
             let status = result.as_ref().ok().map(|response| response.status().as_u16());
             span.end(status, result.as_ref().err().map(Error::reason));
         }
@@ -110,9 +131,13 @@ impl Balancer {
     }
 }
 
+/// Whether a failure is the endpoint's own answer, or none came: no connection, a broken one, no answer in time. As in
+/// Envoy, what runs out of time counts with the latter: an endpoint that hangs is as gone as one that cannot be reached,
+/// and a few hangs between error answers (or the other way round) are two runs, not one.
 fn local_failure(result: &Result<Response, Error>) -> Origin {
     match result {
         Err(Error::Connect(_) | Error::Upstream(_)) => Origin::Local,
+        Err(Error::Rejected(Rejection::TimedOut { .. })) => Origin::Local,
         _ => Origin::Upstream,
     }
 }
@@ -123,18 +148,17 @@ impl Trail {
     }
 
     /// Notes an attempt and gives it a place in the trace.
-    fn begin_attempt(
-        &self,
-        at: usize,
-        label: &Arc<str>,
-        request: &mut Request,
-    ) -> Option<seaworthy_telemetry::traces::RequestSpan> {
+    fn begin_attempt(&self, at: usize, label: &Arc<str>, request: &mut Request) -> Option<RequestSpan> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         self.last.store(at + 1, Ordering::Relaxed);
         *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(label));
         let span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut child = span.as_ref()?.child("attempt");
+        let parent = span.as_ref()?;
+        let (mut child, root) = (parent.child("attempt"), parent.is_root());
         drop(span);
+        if root {
+            request.headers_mut().remove(TRACESTATE);
+        }
         if let Ok(value) = http::HeaderValue::from_bytes(&child.context().header()) {
             request.headers_mut().insert(TRACEPARENT, value);
         }
@@ -161,7 +185,7 @@ impl Service<Request> for BalancerService {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        Box::pin(Rc::clone(&self.0).attempt(request))
+        self.0.attempt(request)
     }
 }
 
@@ -171,5 +195,25 @@ pub(crate) fn is_ok(outcome: Outcome) -> Option<bool> {
         Outcome::Success => Some(true),
         Outcome::Failure => Some(false),
         Outcome::Throttled | Outcome::Neutral => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use seaworthy_resilience::rejection::{InjectedFault, Scope};
+
+    use super::*;
+
+    #[test]
+    fn no_answer_is_told_from_a_bad_one() {
+        let late = Rejection::TimedOut { scope: Scope::Attempt, after: Duration::from_secs(1) };
+        let gone = std::io::ErrorKind::ConnectionRefused.into();
+        let faked = Rejection::Injected { fault: InjectedFault::Abort { status: 500 } };
+        assert_eq!(local_failure(&Err(late.into())), Origin::Local);
+        assert_eq!(local_failure(&Err(Error::Connect(gone))), Origin::Local);
+        assert_eq!(local_failure(&Err(faked.into())), Origin::Upstream);
+        assert_eq!(local_failure(&Ok(http::Response::default())), Origin::Upstream);
     }
 }

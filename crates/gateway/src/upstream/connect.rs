@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::Body;
 use crate::error::Error;
+use crate::quiet::Quiet;
 use crate::settings::{Protocol, Service, Upstream};
 use crate::tls::TlsError;
 
@@ -33,6 +34,7 @@ pub(crate) struct Connector {
     /// Connections open now, over all cores.
     open: Arc<AtomicUsize>,
     limit: usize,
+    failures: Quiet,
 }
 
 /// Spawns hyper's own background work on this core.
@@ -94,6 +96,7 @@ impl Connector {
             timeout: service.connect_timeout,
             open: Arc::default(),
             limit: service.connections,
+            failures: Quiet::default(),
         })
     }
 
@@ -111,7 +114,15 @@ impl Connector {
     pub(crate) async fn connect(&self) -> Result<Sender, Error> {
         let counted =
             Counted::try_new(&self.open, self.limit).ok_or(Error::NoEndpoint { retry_after: None })?;
-        self.connect_counted(counted).await
+        let connected = self.connect_counted(counted).await;
+        if let Err(error) = &connected
+            && let Some(held_back) = self.failures.may_speak(tokio::time::Instant::now())
+        {
+            // clients are told that it cannot be reached; why is for whoever runs it
+            let cause = crate::error::with_cause(error);
+            tracing::warn!(endpoint = %self.upstream, %cause, held_back, "connecting to an upstream failed");
+        }
+        connected
     }
 
     async fn connect_counted(&self, counted: Counted) -> Result<Sender, Error> {

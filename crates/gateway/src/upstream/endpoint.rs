@@ -107,7 +107,7 @@ impl Service<Request> for PoolService {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        Box::pin(Rc::clone(&self.0).send(request))
+        self.0.send(request)
     }
 }
 

@@ -11,6 +11,7 @@ use super::connect::Sender;
 use super::endpoint::Endpoint;
 use super::service::Service;
 use crate::body::RequestBody;
+use crate::error::with_cause;
 use crate::plan::Plan;
 use crate::settings::HealthCheck;
 
@@ -68,7 +69,11 @@ async fn run(service: Arc<str>, endpoint: Arc<Endpoint>, check: HealthCheck) {
         if let Some(healthy) = streak.note(ok, &check)
             && endpoint.set_healthy(healthy)
         {
-            tracing::warn!(%service, endpoint = %endpoint.label, healthy, why, "endpoint health changed");
+            let endpoint = &*endpoint.label;
+            match healthy {
+                true => tracing::warn!(%service, endpoint, healthy, "endpoint health changed"),
+                false => tracing::warn!(%service, endpoint, healthy, why, "endpoint health changed"),
+            }
         }
     }
 }
@@ -97,7 +102,7 @@ async fn probe(endpoint: &Endpoint, path: Option<&str>) -> Result<(), String> {
     let Some(path) = path else {
         return endpoint.connector.probe_tcp().await.map_err(|error| error.to_string());
     };
-    let sender = endpoint.connector.connect_to_probe().await.map_err(|error| error.to_string())?;
+    let sender = endpoint.connector.connect_to_probe().await.map_err(|error| with_cause(&error))?;
     let mut request = http::Request::new(ReplayBody::through(ReplayBody::through(RequestBody::default())));
     let headers = request.headers_mut();
     headers.insert(HOST, endpoint.authority.clone());
@@ -110,7 +115,7 @@ async fn probe(endpoint: &Endpoint, path: Option<&str>) -> Result<(), String> {
             sender.send_request(request).await
         }
     };
-    let status = answer.map_err(|error| error.to_string())?.status();
+    let status = answer.map_err(|error| with_cause(&error))?.status();
     if status.is_success() { Ok(()) } else { Err(format!("status {status}")) }
 }
 

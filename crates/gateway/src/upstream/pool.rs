@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::body::Incoming;
@@ -15,8 +14,9 @@ use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 
 use super::connect::{Connector, Sender};
+use super::endpoint::LocalFuture;
 use super::{Body, Request, Response};
-use crate::body::{Outcome, ResponseBody, Watcher};
+use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::request::Trail;
 
@@ -48,12 +48,47 @@ impl Pool {
         }
     }
 
-    /// Sends a request and waits for the head of its answer. Where it failed because the client's body did, that is no
-    /// failure of the upstream: nobody may open a breaker by breaking off uploads.
-    pub(crate) async fn send(self: Rc<Self>, request: Request) -> Result<Response, Error> {
-        let trail = request.extensions().get::<Arc<Trail>>().cloned();
-        let blameless = move || trail.is_some_and(|trail| trail.client_failed.load(Ordering::Relaxed));
-        self.send_pooled(request).await.map_err(|error| if blameless() { Error::Client } else { error })
+    /// Sends a request; the future waits for the head of its answer. Where it failed because the client's body did,
+    /// that is no failure of the upstream: nobody may open a breaker by breaking off uploads.
+    ///
+    /// Not an async function: with a connection at hand, which is nearly always, the request goes to it at once
+    /// instead of being moved from future to future.
+    pub(crate) fn send(self: &Rc<Self>, mut request: Request) -> LocalFuture<Result<Response, Error>> {
+        let pool = Rc::clone(self);
+        let trail = blamed(&request);
+        match self.checkout() {
+            Some(Sender::Http1(mut sender)) => {
+                for_http1(&mut request);
+                let answer = sender.try_send_request(request);
+                Box::pin(async move {
+                    let error = match answer.await {
+                        Ok(response) => return Ok(pool.lend(response, Some(sender))),
+                        Err(error) => error,
+                    };
+                    drop(sender);
+                    match unsent(error) {
+                        (Some(request), _) => Box::pin(pool.send_anew(request, trail)).await,
+                        (None, error) => Err(judge(error, trail)),
+                    }
+                })
+            }
+            Some(sender) => Box::pin(async move {
+                match pool.send_on(sender, request).await {
+                    Err((Some(request), _)) => pool.send_anew(request, trail).await,
+                    other => other.map_err(|(_, error)| judge(error, trail)),
+                }
+            }),
+            None => Box::pin(pool.send_anew(request, trail)),
+        }
+    }
+
+    /// The rest of the way when there is no connection, or when it was closed under the request.
+    async fn send_anew(
+        self: Rc<Self>,
+        request: Request,
+        trail: Option<Arc<Trail>>,
+    ) -> Result<Response, Error> {
+        self.send_pooled(request).await.map_err(|error| judge(error, trail))
     }
 
     async fn send_pooled(self: Rc<Self>, mut request: Request) -> Result<Response, Error> {
@@ -118,20 +153,36 @@ impl Pool {
             Sender::Http1(mut sender) => {
                 for_http1(&mut request);
                 let response = sender.try_send_request(request).await.map_err(unsent)?;
-                let lease = Lease { pool: Rc::clone(self), sender: Some(sender) };
-                Ok(self.lend(response, lease))
+                Ok(self.lend(response, Some(sender)))
             }
             Sender::Http2(mut sender) => {
                 for_http2(&mut request, self.connector.is_secure());
                 let response = sender.try_send_request(request).await.map_err(unsent)?;
-                let lease = Lease { pool: Rc::clone(self), sender: None };
-                Ok(self.lend(response, lease))
+                Ok(self.lend(response, None))
             }
         }
     }
 
-    fn lend(&self, response: http::Response<Incoming>, lease: Lease) -> Response {
-        response.map(|incoming| ResponseBody::upstream(incoming, self.silence).watched(Box::new(lease)))
+    fn lend(
+        self: &Rc<Self>,
+        response: http::Response<Incoming>,
+        sender: Option<http1::SendRequest<Body>>,
+    ) -> Response {
+        let lease = sender.map(|sender| Lease { pool: Rc::clone(self), sender });
+        response.map(|incoming| ResponseBody::upstream(incoming, self.silence, lease))
+    }
+}
+
+/// Who to ask whether a failure was the client's: only its body can be.
+fn blamed(request: &Request) -> Option<Arc<Trail>> {
+    let empty = http_body::Body::is_end_stream(request.body());
+    if empty { None } else { request.extensions().get::<Arc<Trail>>().cloned() }
+}
+
+fn judge(error: Error, trail: Option<Arc<Trail>>) -> Error {
+    match trail.is_some_and(|trail| trail.client_failed.load(Ordering::Relaxed)) {
+        true => Error::Client,
+        false => error,
     }
 }
 
@@ -168,18 +219,15 @@ fn for_http1(request: &mut Request) {
     *request.version_mut() = http::Version::HTTP_11;
 }
 
-/// A connection lent to a response body.
-struct Lease {
+/// A connection lent to a response body. Dropped, the connection is closed.
+pub(crate) struct Lease {
     pool: Rc<Pool>,
-    sender: Option<http1::SendRequest<Body>>,
+    sender: http1::SendRequest<Body>,
 }
 
-impl Watcher for Lease {
-    fn data(&mut self, _data: &Bytes) {}
-    fn end(&mut self, outcome: Outcome, _sent: u64) {
-        if let (Outcome::Complete, Some(sender)) = (outcome, self.sender.take()) {
-            self.pool.put_back(sender);
-        }
+impl Lease {
+    /// The body was read whole: the connection is good for another request.
+    pub(crate) fn give_back(self) {
+        self.pool.put_back(self.sender);
     }
-    fn cut(&mut self, _sent: u64) {}
 }

@@ -1,17 +1,20 @@
 //! What the policies must know of HTTP as it is spoken here.
 
+use std::sync::Arc;
+
 use http::Response;
 use seaworthy_resilience::fault::{Condition, Select, Shape};
 use seaworthy_resilience::http::{HttpClassify, HttpRetry, HttpScene, LiftLast, PacedBody};
 use seaworthy_resilience::stack::{InnerLayer, Rules, Stack};
-use seaworthy_resilience::timeout::Lift;
+use seaworthy_resilience::timeout::{HoldUp, Lift};
 use seaworthy_resilience::{AsRejection, Classify, Outcome, Rejection};
 
 use crate::body::ResponseBody;
 use crate::error::Error;
+use crate::request::Trail;
 
-/// Bodies that are kept for another attempt are shorter than this.
-const LONG_BODY: u64 = 64 << 10;
+/// Bodies that are kept for another attempt are at most this long. The first attempt waits for all of them.
+pub(crate) const LONG_BODY: u64 = 64 << 10;
 
 /// All policies of a service.
 pub(crate) type Policies = Stack<Judge, HttpRetry, Lifted, Scene>;
@@ -48,7 +51,8 @@ impl Classify<Response<ResponseBody>, Error> for Judge {
 }
 
 /// Which attempts have no time limit of their own: the last of several, and those whose body is long. How long an upload
-/// takes is up to the client, and a slow client must not count as a slow service; the total limit still holds.
+/// takes is up to the client, and a slow client must not count as a slow service; the total limit still holds. Where there
+/// is none, an attempt's limit counts from when the client was last waited for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifted;
 
@@ -56,6 +60,14 @@ impl<B: http_body::Body> Lift<http::Request<B>> for Lifted {
     fn lifted(&self, request: &http::Request<B>) -> bool {
         let long = request.body().size_hint().exact().is_none_or(|bytes| bytes > LONG_BODY);
         long || LiftLast.lifted(request)
+    }
+
+    fn hold_up(&self, request: &http::Request<B>) -> Option<Arc<dyn HoldUp>> {
+        if request.body().is_end_stream() {
+            return None;
+        }
+        let trail = request.extensions().get::<Arc<Trail>>()?;
+        Some(Arc::clone(trail) as Arc<dyn HoldUp>)
     }
 }
 

@@ -2,6 +2,9 @@ use super::backoff::{Backoff, Jitter};
 use crate::contradiction::{Contradiction, Findings};
 use std::time::Duration;
 
+/// More attempts than this are a mistake: nobody waits for their end.
+const MOST_ATTEMPTS: u32 = 100;
+
 /// How often, and after what wait, a call is tried again.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Settings {
@@ -27,6 +30,7 @@ impl Settings {
         let mut found = Findings::default();
         let Backoff { base, multiplier, max, jitter } = self.backoff;
         found.expect(self.max_attempts > 0, "max_attempts", "must be at least 1, the first attempt");
+        found.expect(self.max_attempts <= MOST_ATTEMPTS, "max_attempts", "must be at most 100");
         found.expect(!base.is_zero(), "backoff.base", "must be longer than zero");
         found.expect(base <= max, "backoff.max", "is shorter than backoff.base");
         let grows = multiplier >= 1.0 && multiplier.is_finite();

@@ -1,7 +1,8 @@
 use crate::fault::Anything;
 use crate::http::{HttpClassify, HttpRetry, HttpScene, LiftLast};
 use crate::retry::Attempts;
-use crate::timeout::{Lift, Never};
+use crate::timeout::{HoldUp, Lift, Never};
+use std::sync::Arc;
 
 /// What the policies must know of the protocol.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,5 +53,9 @@ impl<L> LiftIf<L> {
 impl<Req, L: Lift<Req>> Lift<Req> for LiftIf<L> {
     fn lifted(&self, request: &Req) -> bool {
         self.bounded && self.lift.lifted(request)
+    }
+
+    fn hold_up(&self, request: &Req) -> Option<Arc<dyn HoldUp>> {
+        self.lift.hold_up(request)
     }
 }

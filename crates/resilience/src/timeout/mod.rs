@@ -30,12 +30,28 @@ use crate::effects::{Counter, Effect, PolicyStatus};
 use crate::rejection::{Rejection, Scope};
 use seaworthy_core::duration;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Which requests a time limit leaves alone.
 pub trait Lift<Req> {
     /// Whether this request may take as long as it likes.
     fn lifted(&self, request: &Req) -> bool;
+
+    /// What may hold this request up that is not the service's doing.
+    fn hold_up(&self, _request: &Req) -> Option<Arc<dyn HoldUp>> {
+        None
+    }
+}
+
+/// Something that a call waits for and its service has no part in, such as the rest of a caller's upload. A limit
+/// counts from the end of the last such wait.
+pub trait HoldUp: Send + Sync {
+    /// Whether it is waited for now.
+    fn is_on(&self) -> bool;
+    /// When it was last waited for.
+    fn ended(&self) -> Option<Instant>;
 }
 
 /// The limit holds for every request.

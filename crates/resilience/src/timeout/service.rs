@@ -37,6 +37,7 @@ where
         if policy.is_some() && self.lift.lifted(&request) {
             policy.take().inspect(|policy| policy.lift());
         }
-        TimeoutFuture::new(self.inner.call(request), policy)
+        let hold_up = policy.as_ref().and_then(|_| self.lift.hold_up(&request));
+        TimeoutFuture::new(self.inner.call(request), policy, hold_up)
     }
 }

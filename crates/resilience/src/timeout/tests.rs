@@ -56,6 +56,46 @@ async fn a_lifted_request_takes_its_time_and_is_counted() {
     assert_eq!(counts, [1, 1]);
 }
 
+/// Holds calls up for the first 2.5 s.
+#[derive(Clone, Copy)]
+struct Upload(Instant);
+
+const UPLOAD: Duration = Duration::from_millis(2_500);
+
+impl Lift<Duration> for Upload {
+    fn lifted(&self, _: &Duration) -> bool {
+        false
+    }
+    fn hold_up(&self, _: &Duration) -> Option<Arc<dyn HoldUp>> {
+        Some(Arc::new(*self))
+    }
+}
+
+impl HoldUp for Upload {
+    fn is_on(&self) -> bool {
+        self.0.elapsed() < UPLOAD
+    }
+    fn ended(&self) -> Option<Instant> {
+        (!self.is_on()).then(|| self.0 + UPLOAD)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_a_call_is_held_up_does_not_count() {
+    let limited = || {
+        TimeoutLayer::with_lift(Some(second()), Upload(Instant::now())).layer(service_fn(
+            |takes| async move {
+                sleep(takes).await;
+                Ok::<_, Rejection>(())
+            },
+        ))
+    };
+    assert!(limited().oneshot(Duration::from_millis(3_400)).await.is_ok());
+    let start = Instant::now();
+    assert!(limited().oneshot(Duration::from_secs(60)).await.is_err());
+    assert_eq!(start.elapsed().as_millis(), 3_500);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_spends_the_whole_budget_of_its_task_still_times_out() {
     let service = TimeoutLayer::new(second()).layer(service_fn(|()| {

@@ -1,8 +1,10 @@
 //! From what the file says to finished settings, with every rule that spans more than one setting.
 
+mod jobs;
 mod listeners;
 mod policies;
 mod routes;
+mod telemetry;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -15,9 +17,10 @@ use seaworthy_resilience::outlier;
 use seaworthy_telemetry::{access, logs, traces};
 
 use super::Environment;
-use super::file::{self, File, Forwarding, LogFormat, Protocol};
+use super::file::{self, File, Forwarding, Protocol};
 use super::problem::Problems;
 use super::setting::{At, Policy};
+pub(crate) use jobs::{Jobs, Work};
 
 /// A configuration that can be run.
 #[derive(Debug)]
@@ -38,8 +41,23 @@ pub(crate) struct Compiled {
     pub(crate) traces: Option<traces::Settings>,
     /// The take-over socket.
     pub(crate) takeover: Option<PathBuf>,
+    /// Jobs, where they are switched on.
+    pub(crate) jobs: Option<Jobs>,
+    /// Names by which the control listener is reached.
+    pub(crate) control_hosts: Vec<String>,
+    /// Whether the control listener takes orders from other machines.
+    pub(crate) remote_changes: bool,
     /// Files whose change means a reload.
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// More event loops than any machine has cores.
+const MOST_THREADS: usize = 1_024;
+
+/// Whether two addresses cannot both be listened on.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let either_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && (either_any || one.ip() == other.ip())
 }
 
 /// Where file names start, and which files were named.
@@ -78,7 +96,9 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Compiled {
     let mut files = Files { folder, named: Vec::new() };
-    if file.service.is_empty() {
+    let jobs = jobs::jobs(file, environment, &files, problems);
+    // a process may also do nothing but work
+    if file.service.is_empty() && jobs.is_none() {
         let suggestion = "add [service.shop] with upstreams = [\"http://127.0.0.1:8000\"]".to_owned();
         problems.suggest(0..0, "there is no service", Some(suggestion));
     }
@@ -88,18 +108,30 @@ pub(super) fn compile(
         .map(|(name, service)| self::service(name, service, environment, &mut files, problems))
         .collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
-    let listeners = listeners::listeners(&file.listener, &mut files, problems);
+    let listeners = match file.service.is_empty() && jobs.is_some() {
+        true => Vec::new(),
+        false => listeners::listeners(&file.listener, &mut files, problems),
+    };
+    for listener in file.listener.iter().filter(|_| listeners.is_empty()) {
+        problems.push(listener.spans.of("address"), "has no effect: there is no service behind it");
+    }
     let routes = routes::routes(file, problems);
     let control = address(&file.control.listen, problems);
     for listener in &listeners {
-        if listener.address == control {
+        if collide(listener.address, control) {
             problems
                 .push(file.control.spans.of("listen"), "the control listener has the address of a listener");
         }
     }
     let gateway = &file.gateway;
-    if gateway.threads == Some(0) {
-        problems.push(gateway.spans.of("threads"), "0 threads serve nobody; leave it out for all cores");
+    match gateway.threads {
+        Some(0) => {
+            problems.push(gateway.spans.of("threads"), "0 threads serve nobody; leave it out for all cores");
+        }
+        Some(threads) if threads > MOST_THREADS => {
+            problems.push(gateway.spans.of("threads"), format!("must be at most {MOST_THREADS}"));
+        }
+        _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Compiled {
@@ -116,12 +148,23 @@ pub(super) fn compile(
         threads: gateway.threads.unwrap_or(cores),
         cache_bytes: gateway.cache_size.0,
         control,
-        logs: logs(&file.telemetry),
-        access: access(&file.telemetry, problems),
-        traces: file.telemetry.traces.as_ref().map(|traces| self::traces(traces, problems)),
+        logs: telemetry::logs(&file.telemetry, problems),
+        access: telemetry::access(&file.telemetry, problems),
+        traces: file.telemetry.traces.as_ref().map(|traces| telemetry::traces(traces, problems)),
         takeover: gateway.takeover.as_ref().map(|path| folder.join(path)),
+        jobs,
+        control_hosts: file.control.hosts.iter().map(|host| host.value.clone()).collect(),
+        remote_changes: remote_changes(file, control, problems),
         files: files.named,
     }
+}
+
+fn remote_changes(file: &File, control: SocketAddr, problems: &mut Problems) -> bool {
+    if file.control.remote_changes && control.ip().is_loopback() {
+        let spans = &file.control.spans;
+        problems.push(spans.of("remote_changes"), "has no effect: nothing remote reaches this address");
+    }
+    file.control.remote_changes
 }
 
 /// An address such as `0.0.0.0:8080`, `:8080` or `localhost:8080`.
@@ -148,39 +191,6 @@ fn ratio(value: f64, span: std::ops::Range<usize>, problems: &mut Problems) {
     }
 }
 
-fn logs(telemetry: &file::Telemetry) -> (logs::Format, String) {
-    let format = match telemetry.logs {
-        LogFormat::Human => logs::Format::Human,
-        LogFormat::Json => logs::Format::Json,
-    };
-    (format, telemetry.filter.clone())
-}
-
-fn access(telemetry: &file::Telemetry, problems: &mut Problems) -> Option<access::Settings> {
-    let inherited = file::Access::default();
-    let written = match &telemetry.access {
-        Policy::Off => return None,
-        Policy::Inherit => &inherited,
-        Policy::On(access) => access,
-    };
-    ratio(written.sample, written.spans.of("sample"), problems);
-    let mut settings = access::Settings { format: logs(telemetry).0, ..access::Settings::default() };
-    (settings.sample, settings.slow) = (written.sample, written.slow);
-    settings.redact_query.extend(written.redact_query.iter().cloned());
-    Some(settings)
-}
-
-fn traces(written: &file::Traces, problems: &mut Problems) -> traces::Settings {
-    ratio(written.sample, written.spans.of("sample"), problems);
-    traces::Settings {
-        endpoint: written.endpoint.clone(),
-        service: written.service_name.clone(),
-        sample: written.sample,
-        parent_based: written.parent_based,
-        ..traces::Settings::default()
-    }
-}
-
 fn service(
     name: &str,
     written: &file::Service,
@@ -193,6 +203,9 @@ fn service(
     if written.tls.is_some() && !secure && !upstreams.is_empty() {
         problems
             .push(written.spans.of("tls"), "has no effect: no upstream of this service starts with https://");
+    }
+    if written.connections == 0 {
+        problems.push(written.spans.of("connections"), "a limit of 0 lets no request through");
     }
     let several = upstreams.len() > 1;
     GatewayService {
@@ -255,9 +268,23 @@ fn health(written: &file::Health, problems: &mut Problems) -> HealthCheck {
             problems.push(written.spans.of(name), format!("`{name}` must be longer than zero"));
         }
     }
-    if let Some(path) = written.path.as_ref().filter(|path| !path.starts_with('/')) {
-        let suggestion = Some(format!("write \"/{path}\""));
-        problems.suggest(written.spans.of("path"), "a path starts with a slash", suggestion);
+    for (name, value) in
+        [("unhealthy_after", written.unhealthy_after), ("healthy_after", written.healthy_after)]
+    {
+        if value == 0 {
+            problems.push(written.spans.of(name), format!("`{name}` must be at least 1"));
+        }
+    }
+    match &written.path {
+        Some(path) if !path.starts_with('/') => {
+            let suggestion = Some(format!("write \"/{path}\""));
+            problems.suggest(written.spans.of("path"), "a path starts with a slash", suggestion);
+        }
+        Some(path) if path.parse::<http::uri::PathAndQuery>().is_err() => {
+            let text = "cannot be asked for; write spaces and the like in percent-encoding";
+            problems.push(written.spans.of("path"), format!("\"{path}\" {text}"));
+        }
+        _ => {}
     }
     HealthCheck {
         path: written.path.clone(),
@@ -288,7 +315,7 @@ fn outlier(written: &file::Service, several: bool, problems: &mut Problems) -> O
         );
     }
     for contradiction in settings.validate() {
-        problems.push(written.spans.of("outlier"), format!("outlier: {contradiction}"));
+        problems.push(written.spans.of("outlier"), policies::as_written(&format!("outlier.{contradiction}")));
     }
     Some(settings)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::setting::{At, Policy, Size};
 
+pub(crate) mod jobs;
+
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
@@ -28,6 +30,16 @@ settings! {
         service: BTreeMap<String, Service> = BTreeMap::new(),
         /// Which request goes where. Without any, and with one service: everything goes to it.
         route: Vec<Route> = Vec::new(),
+        /// Where state is kept.
+        store: Option<jobs::Store> = None,
+        /// How this process takes part in jobs.
+        jobs: Option<jobs::Jobs> = None,
+        /// Queues that this process takes jobs from, by name.
+        queue: BTreeMap<String, jobs::Queue> = BTreeMap::new(),
+        /// Programs that jobs may run, by name.
+        command: BTreeMap<String, jobs::Command> = BTreeMap::new(),
+        /// Schedules, by name.
+        schedule: BTreeMap<String, jobs::Schedule> = BTreeMap::new(),
     }
 
     /// The data plane as a whole.
@@ -74,6 +86,9 @@ settings! {
         idle_timeout: Duration = secs(75),
         /// Longest TLS handshake.
         handshake_timeout: Duration = secs(10),
+        /// Longest silence of an upgraded connection (WebSocket), both directions together. Clients that send pings more
+        /// often are never cut.
+        tunnel_idle_timeout: Duration = secs(300),
         /// Longest request head.
         head_bytes: Size = Size(16 << 10),
         /// Most header lines.
@@ -104,8 +119,14 @@ settings! {
 
     /// The control listener.
     struct Control {
-        /// Address and port. Anyone who reaches it can read states and purge the cache: keep it local.
+        /// Address and port. Anyone who reaches it can read states: keep it local.
         listen: At<String> = At { value: "127.0.0.1:7700".to_owned(), span: 0..0 },
+        /// Names by which it is reached, besides addresses and `localhost`: a request for another name is refused, so that
+        /// no web page can talk to it by a name of its own.
+        hosts: Vec<At<String>> = Vec::new(),
+        /// Whether it takes orders (jobs, schedules, purging) where it listens beyond this machine. Nobody is asked who
+        /// they are: only behind something that does.
+        remote_changes: bool = false,
     }
 
     /// Logs and traces.
@@ -113,7 +134,7 @@ settings! {
         /// How logs are written.
         logs: LogFormat = LogFormat::Human,
         /// Which log lines are written, in the syntax of tracing's `EnvFilter`.
-        filter: String = "info".to_owned(),
+        filter: At<String> = At { value: "info".to_owned(), span: 0..0 },
         /// The access log. `false`: none.
         access: Policy<Access> = Policy::Inherit,
         /// OpenTelemetry traces over OTLP. Without it: none; trace headers pass through.
@@ -126,6 +147,10 @@ settings! {
         sample: f64 = 0.01,
         /// Requests that took longer are always written.
         slow: Duration = secs(1),
+        /// Request headers to write besides `user-agent`.
+        headers: Vec<At<String>> = Vec::new(),
+        /// Headers among them whose values are never shown, besides the usual ones (`authorization`, `cookie`, …).
+        redact_headers: Vec<At<String>> = Vec::new(),
         /// Query parameters whose values are never shown, besides the usual ones.
         redact_query: Vec<String> = Vec::new(),
     }
@@ -136,7 +161,10 @@ settings! {
         endpoint: String = "http://127.0.0.1:4318/v1/traces".to_owned(),
         /// The share of new traces, 0 to 1, that are recorded.
         sample: f64 = 0.01,
-        /// Whether an incoming trace's own decision holds.
+        /// Whose `traceparent` is continued. For others a new trace begins: a stranger could otherwise have every request
+        /// recorded. Behind a load balancer that writes the header, list it in the listener's `trusted_proxies`.
+        trust_parent: TrustParent = TrustParent::TrustedProxies,
+        /// Whether a continued trace's own decision holds.
         parent_based: bool = true,
         /// `service.name` of what is sent.
         service_name: String = "seaworthy".to_owned(),
@@ -226,7 +254,7 @@ settings! {
 
     /// Time limits, up to the head of the answer.
     struct Timeout {
-        /// Over all attempts and the waiting between them.
+        /// Over all attempts and the waiting between them; a preset's gives way to a longer `attempt`.
         total: Option<Duration> = None,
         /// For one attempt. The last one may use what is left of the total.
         attempt: Option<Duration> = None,
@@ -379,12 +407,16 @@ settings! {
     struct Cache {
         /// Longest response body stored.
         object_size: Size = Size(1 << 20),
-        /// Freshness of responses that say nothing about it.
+        /// Freshness of responses that say nothing about it. Those to requests with cookies are stored too: for routes
+        /// whose answers are the same for everybody.
         default_ttl: Duration = secs(0),
         /// How long a stale response may be served while it is fetched anew, where the response does not say.
         stale_while_revalidate: Duration = secs(0),
         /// How long a stale response may be served when the service fails, where the response does not say.
         stale_if_error: Duration = secs(300),
+        /// Longest wait for a fetch of the same resource that another request has under way; then the service is asked
+        /// once more. `"0s"`: never wait.
+        lock_timeout: Duration = secs(5),
     }
 
     /// Cross-origin rules.
@@ -458,6 +490,16 @@ choices! {
         Human = "human",
         /// For machines.
         Json = "json",
+    }
+
+    /// Whose traces are continued.
+    enum TrustParent {
+        /// Everybody's: right where only services of one's own can connect.
+        Always = "always",
+        /// Those of the listener's `trusted_proxies`.
+        TrustedProxies = "trusted_proxies",
+        /// Nobody's.
+        Never = "never",
     }
 
     /// What a service's policies start from.

@@ -291,8 +291,11 @@ macro_rules! whole_numbers {
                 };
                 let parsed = <$type>::from_str_radix(number.as_str(), number.radix());
                 if parsed.is_err() {
-                    let range = format!("{} to {}", <$type>::MIN, <$type>::MAX);
-                    problems.push(node.span(), format!("{} is out of range ({range})", number.as_str()));
+                    let text = match number.as_str() {
+                        negative if negative.starts_with('-') => format!("{negative} is below 0"),
+                        large => format!("{large} is above {}", <$type>::MAX),
+                    };
+                    problems.push(node.span(), text);
                 }
                 parsed.ok()
             }
@@ -464,6 +467,47 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
     fn fields() -> Vec<Field> {
         T::fields()
     }
+}
+
+/// Any JSON value, written in TOML.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Json(pub(crate) Value);
+
+impl Setting for Json {
+    fn decode(node: &Node<'_>, problems: &mut Problems) -> Option<Self> {
+        json(node, problems).map(Self)
+    }
+    fn schema() -> Value {
+        json!({})
+    }
+    fn type_name() -> String {
+        "any value".to_owned()
+    }
+}
+
+fn json(node: &Node<'_>, problems: &mut Problems) -> Option<Value> {
+    Some(match node.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::from(number),
+            Err(_) => {
+                problems.push(node.span(), format!("{} is too large", number.as_str()));
+                return None;
+            }
+        },
+        DeValue::Float(_) => Value::from(f64::decode(node, problems)?),
+        DeValue::Boolean(value) => Value::Bool(*value),
+        DeValue::Datetime(time) => Value::String(time.to_string()),
+        DeValue::Array(list) => {
+            list.iter().map(|item| json(item, problems)).collect::<Option<Vec<_>>>()?.into()
+        }
+        DeValue::Table(table) => {
+            let entry = |(key, value): (&Spanned<_>, &Node<'_>)| {
+                Some((AsRef::<str>::as_ref(key.get_ref()).to_owned(), json(value, problems)?))
+            };
+            Value::Object(table.iter().map(entry).collect::<Option<_>>()?)
+        }
+    })
 }
 
 impl<T: Setting> Setting for Policy<T> {

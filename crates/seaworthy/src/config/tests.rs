@@ -32,6 +32,70 @@ fn one_service_needs_no_route() {
 }
 
 #[test]
+fn a_log_filter_is_checked_before_it_is_needed() {
+    let filtered = |filter: &str| format!("{SHOP}[telemetry]\nfilter = \"{filter}\"\n");
+    check(
+        &filtered("warn,seaworthy_gateway=debgu"),
+        expect![[r#"
+            seaworthy.toml:4:10: "warn,seaworthy_gateway=debgu" is not a log filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+              | filter = "warn,seaworthy_gateway=debgu"
+              |          ^
+              = did you mean `debug` instead of `seaworthy_gateway=debgu`?
+            1 problem found"#]],
+    );
+    check(
+        &filtered("inof"),
+        expect![[r#"
+            seaworthy.toml:4:10: "inof" names no level, and would show no log line
+              | filter = "inof"
+              |          ^
+              = did you mean `info` instead of `inof`?
+            1 problem found"#]],
+    );
+    check(
+        &filtered("info,gateway=loud"),
+        expect![[r#"
+        seaworthy.toml:4:10: "info,gateway=loud" is not a log filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+          | filter = "info,gateway=loud"
+          |          ^
+          = write something like "info" or "warn,seaworthy_gateway=debug"
+        1 problem found"#]],
+    );
+    check(
+        &filtered(" "),
+        expect![[r#"
+        seaworthy.toml:4:10: " " is not a log filter: invalid filter directive
+          | filter = " "
+          |          ^
+          = write something like "info" or "warn,seaworthy_gateway=debug"
+        1 problem found"#]],
+    );
+    for fine in ["warn", "WARN,hyper=off", "info,tracing", "seaworthy_gateway[request]=trace", "off", "3"] {
+        check(&filtered(fine), expect!["fine"]);
+    }
+}
+
+#[test]
+fn headers_for_the_log_are_checked() {
+    check(
+        &format!(
+            "{SHOP}[telemetry.access]\nheaders = [\"x kind\", \"accept\", \"Accept\"]\nredact_headers = [\"x-session\"]\n"
+        ),
+        expect![[r#"
+            seaworthy.toml:4:12: "x kind" is not a header name
+              | headers = ["x kind", "accept", "Accept"]
+              |            ^
+            seaworthy.toml:4:32: "Accept" is written already
+              | headers = ["x kind", "accept", "Accept"]
+              |                                ^
+            seaworthy.toml:5:19: has no effect: "x-session" is not among the `headers` that are written
+              | redact_headers = ["x-session"]
+              |                   ^
+            3 problems found"#]],
+    );
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_place() {
     check(
         r#"
@@ -97,14 +161,56 @@ fn settings_without_effect_are_problems() {
         ("tls = { ca = \"x.pem\" }", "no upstream of this service starts with https://"),
         ("outlier = { consecutive = 3 }", "the last upstream is never ejected"),
         ("retry = { attempts = 1 }\nbudget = { ratio = 0.1 }", "nothing is retried or hedged"),
-        ("timeout = { total = \"1s\", attempt = \"2s\" }", "total_timeout is over first"),
+        (
+            "timeout = { total = \"1s\", attempt = \"2s\" }",
+            "timeout.attempt: has no effect: timeout.total is over first",
+        ),
         ("breaker = { slow = \"1s\" }", "has no effect without `slow_ratio`"),
         ("budget = { model = \"active\", ttl = \"3s\" }", "`ttl` has no effect with this model"),
         ("health = { interval = \"1s\", timeout = \"2s\" }", "checks would overlap"),
+        ("health = { unhealthy_after = 0 }", "`unhealthy_after` must be at least 1"),
+        ("health = { path = \"/a b\" }", "percent-encoding"),
+        ("connections = 0", "a limit of 0 lets no request through"),
+        ("retry = { attempts = 101 }", "retry.attempts: must be at most 100"),
+        (
+            "timeout = { total = \"1s\" }\nbulkhead = { wait = \"2s\" }",
+            "bulkhead.wait: has no effect: timeout.total",
+        ),
+        ("breaker = { successes = 0 }", "breaker.successes: must be at least 1"),
+        ("[gateway]\nthreads = 100000", "at most 1024"),
+        ("[control]\nlisten = \"127.0.0.1:8080\"", "has the address of a listener"),
+        (
+            "[service.other]\nupstreams = [\"http://h\"]\n[[route]]\nservice = \"shop\"",
+            "no route leads to service \"other\"",
+        ),
+        ("[[route]]\nservice = \"shop\"\nfallback = { service = \"shop\" }", "it is the route's own service"),
+        ("[[route]]\nservice = \"shop\"\nmethods = [\"POST\"]\ncache = {}", "only GET and HEAD"),
     ] {
         let problems =
             parse_with(&format!("{SHOP}{text}\n"), &[]).err().unwrap_or_else(|| panic!("{text}: fine"));
         assert!(problems.to_string().contains(said), "{text}: {problems}");
+    }
+}
+
+#[test]
+fn defaults_make_room_for_what_is_written() {
+    for text in [
+        "timeout = { total = \"1s\" }",
+        "timeout = { total = \"40ms\" }",
+        "timeout = { attempt = \"40s\" }",
+        "timeout = { attempt = \"40s\" }\nretry = { attempts = 1 }",
+        "retry = { max = \"20ms\" }",
+        "bulkhead = { queued = 0 }",
+        "bulkhead = { wait = \"0s\" }",
+    ] {
+        let settings = match parse_with(&format!("{SHOP}{text}\n"), &[]) {
+            Ok(compiled) => compiled.gateway.services[0].policies.clone(),
+            Err(problems) => panic!("{text}: {problems}"),
+        };
+        assert!(
+            settings.attempt_timeout.is_none_or(|attempt| Some(attempt) < settings.total_timeout),
+            "{text}"
+        );
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
+use seaworthy_core::Secret;
 use seaworthy_gateway::Gateway;
 use tokio::sync::mpsc;
 
 use super::Options;
+use super::jobs::JobsThread;
 use super::sockets::Sockets;
 use crate::config::Compiled;
 use crate::takeover::Heir;
@@ -23,6 +25,7 @@ pub(crate) struct Reloads {
     options: Options,
     gateway: Arc<Gateway>,
     sockets: Sockets,
+    jobs: JobsThread,
     changes: mpsc::Receiver<()>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
@@ -32,13 +35,16 @@ pub(crate) struct Reloads {
 }
 
 /// Settings that are read once, at the start.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Fixed {
     threads: usize,
     cache_bytes: u64,
     control: std::net::SocketAddr,
     takeover: Option<PathBuf>,
     telemetry: String,
+    guard: (Vec<String>, bool),
+    /// With the store's address, which may hold a password: never shown.
+    jobs: Option<Secret<String>>,
 }
 
 impl Fixed {
@@ -48,8 +54,22 @@ impl Fixed {
             cache_bytes: compiled.cache_bytes,
             control: compiled.control,
             takeover: compiled.takeover.clone(),
+            guard: (compiled.control_hosts.clone(), compiled.remote_changes),
+            jobs: compiled.jobs.as_ref().map(|jobs| Secret::new(jobs.fixed())),
             telemetry: format!("{:?} {:?} {:?}", compiled.logs, compiled.access, compiled.traces),
         }
+    }
+}
+
+impl Fixed {
+    /// Jobs that were off may be switched on.
+    fn differs(&self, other: &Self) -> bool {
+        let jobs = |fixed: &Self| fixed.jobs.as_ref().map(|jobs| jobs.expose().clone());
+        let same = (self.threads, self.cache_bytes, self.control)
+            == (other.threads, other.cache_bytes, other.control)
+            && (&self.takeover, &self.telemetry, &self.guard)
+                == (&other.takeover, &other.telemetry, &other.guard);
+        !same || (self.jobs.is_some() && jobs(self) != jobs(other))
     }
 }
 
@@ -59,6 +79,7 @@ impl Reloads {
         compiled: &Compiled,
         gateway: Arc<Gateway>,
         sockets: Sockets,
+        jobs: JobsThread,
     ) -> Self {
         let (sender, changes) = mpsc::channel(1);
         let notice = move |event: notify::Result<notify::Event>| {
@@ -75,6 +96,7 @@ impl Reloads {
             options,
             gateway,
             sockets,
+            jobs,
             changes,
             watcher,
             watched: Vec::new(),
@@ -135,9 +157,10 @@ impl Reloads {
                 return;
             }
         };
-        if Fixed::of(&compiled) != self.fixed {
+        if self.fixed.differs(&Fixed::of(&compiled)) {
             tracing::warn!(
-                "threads, cache_size, control, takeover and telemetry take effect at the next start, not on reload"
+                "threads, cache_size, control, takeover, telemetry, store, how long jobs are kept and whether there are \
+                 any take effect at the next start, not on reload"
             );
         }
         let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
@@ -155,6 +178,7 @@ impl Reloads {
                 self.gateway.listen(opened);
                 self.sockets.keep(&addresses);
                 self.watch(files);
+                self.jobs.apply(compiled.jobs.as_ref());
                 tracing::info!(why, "a new configuration is in force");
             }
             Err(errors) => {
@@ -164,6 +188,11 @@ impl Reloads {
                 tracing::error!(why, "the new configuration was refused; the old one stays\n{problems}");
             }
         }
+    }
+
+    /// Ends its part in jobs; what comes back resolves when they are done.
+    pub(super) fn stop_jobs(&mut self) -> tokio::sync::oneshot::Receiver<()> {
+        self.jobs.stop()
     }
 
     pub(super) fn sockets(&self) -> &Sockets {

@@ -1,16 +1,18 @@
-"""Asks for a large answer over HTTP/2 and never makes room for more of it, while it answers every ping. Prints what
-became of it."""
+"""Asks for a large answer over HTTP/2 and never makes room for more of it than the window given, while it answers every
+ping. Prints what became of it."""
 
 import socket
 import sys
 
 import h2.connection
 import h2.events
+import h2.settings
 
 host, port = sys.argv[1].split(":")
 stream = socket.create_connection((host, int(port)), timeout=15)
 connection = h2.connection.H2Connection()
 connection.initiate_connection()
+connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: int(sys.argv[2])})
 headers = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/large")]
 connection.send_headers(1, headers, end_stream=True)
 stream.sendall(connection.data_to_send())

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::harness::{Answer, Gateway, Upstream, answer, eventually, exchange};
@@ -35,6 +36,23 @@ async fn purge(gateway: &Gateway, order: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn passing_answers_are_not_kept_unasked() {
+    let upstream = Upstream::start(|seen| async move {
+        let status = seen.target.trim_start_matches('/').parse().unwrap();
+        answer(status, &[("location", "/200")], "")
+    })
+    .await;
+    let gateway = cached(&upstream, "default_ttl = \"1m\"").await;
+    for (status, asked) in [(200, 1), (301, 1), (302, 2), (303, 2), (307, 2), (308, 1), (404, 1), (400, 2)] {
+        let before = upstream.count();
+        for _ in 0..2 {
+            assert_eq!(get(&gateway, &format!("/{status}"), &[]).await.status.as_u16(), status);
+        }
+        assert_eq!(upstream.count() - before, asked, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_request_is_a_hit() {
     let upstream = numbered(&[("cache-control", "max-age=60"), ("content-type", "text/plain")]).await;
     let gateway = cached(&upstream, "").await;
@@ -58,11 +76,7 @@ async fn a_second_request_is_a_hit() {
     assert_eq!(get(&gateway, "/a?b", &[]).await.text(), "2");
     assert_eq!(get(&gateway, "/a", &[("host", "other.example")]).await.text(), "3");
     assert_eq!(upstream.count(), 3);
-    assert_eq!(
-        gateway.metric("seaworthy_cache_events_total", "event=\"hit\"").await,
-        2.0,
-        "the GET and the HEAD"
-    );
+    assert_eq!(gateway.policy("shop", "cache").await["effects"]["hit"], 2, "the GET and the HEAD");
 }
 
 #[tokio::test]
@@ -317,4 +331,30 @@ async fn half_an_answer_is_never_kept() {
     assert_eq!(get(&gateway, "/", &[]).await.text(), "ahoy");
     assert_eq!(get(&gateway, "/", &[]).await.text(), "ahoy");
     assert_eq!(upstream.connections(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_another_fetch_fetches_alone() {
+    let (release, first) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let held = Arc::clone(&release);
+    let upstream = Upstream::start(move |_| {
+        let (n, held) = (first.fetch_add(1, Ordering::Relaxed), Arc::clone(&held));
+        async move {
+            if n == 0 {
+                held.notified().await;
+            }
+            answer(200, &[("cache-control", "max-age=60")], if n == 0 { "slow" } else { "quick" })
+        }
+    })
+    .await;
+    let gateway = cached(&upstream, "lock_timeout = \"200ms\"").await;
+    let address = gateway.address;
+    let leader = tokio::spawn(async move { exchange(address, "GET", "/", &[], "").await.text() });
+    eventually("the first fetch is under way", || async { (upstream.count() == 1).then_some(()) }).await;
+    assert_eq!(get(&gateway, "/", &[]).await.text(), "quick");
+    let cache = gateway.policy("shop", "cache").await;
+    assert_eq!((&cache["effects"]["waited_too_long"], &cache["effects"]["joined"]), (&1.into(), &0.into()));
+    assert_eq!(cache["settings"]["lock_timeout"], "200ms");
+    release.notify_one();
+    assert_eq!(leader.await.unwrap(), "slow");
 }

@@ -109,7 +109,7 @@ async fn a_file_that_is_no_toml() {
             seaworthy.toml:2:1: unknown setting `upstreams`
               | upstreams = ["http://127.0.0.1:8000"]
               | ^
-              = known here: gateway, listener, control, telemetry, service, route
+              = known here: gateway, listener, control, telemetry, service, route, store, jobs, queue, command, schedule
             2 problems found
         "#]],
     )
@@ -155,11 +155,13 @@ async fn exit_codes() {
 
 #[tokio::test]
 async fn wrong_arguments() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["up", "--confg", "x"], "a similar argument exists: '--config'"),
-        (&["chek"], "a similar subcommand exists: 'check'"),
+        (&["chck"], "a similar subcommand exists: 'check'"),
         (&["up", "--listen", "127.0.0.1:8080"], "--upstream <URL>"),
         (&["up", "--upstream", "http://127.0.0.1:1", "--config", "x"], "cannot be used with"),
+        (&["up", "--config", "x", "--listen", "127.0.0.1:8080"], "cannot be used with"),
+        (&["up", "--config", "x", "--control", "127.0.0.1:8080"], "cannot be used with"),
         (&["check", "a", "b"], "unexpected argument 'b'"),
         (&[], "Usage: seaworthy <COMMAND>"),
     ];

@@ -45,7 +45,7 @@ async fn traces_are_continued() {
     // nobody receives them: that must not matter to the requests
     let traces =
         format!("[telemetry.traces]\nendpoint = \"http://{}/v1/traces\"", crate::harness::free_address());
-    let (upstream, gateway) = behind("", &traces).await;
+    let (upstream, gateway) = behind("trusted_proxies = [\"127.0.0.1\"]", &traces).await;
     let incoming = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let state = ("tracestate", "vendor=1");
     let (arrived, _) = seen(&upstream, &gateway, &[("traceparent", incoming), state]).await;
@@ -285,4 +285,27 @@ async fn head_keeps_length_and_type() {
         ("4", "text/plain", 0)
     );
     assert_eq!(connection.get("/").await.unwrap().text(), "ahoy");
+}
+
+#[tokio::test]
+async fn chosen_headers_are_logged_and_secrets_among_them_are_not_shown() {
+    let log = "[telemetry.access]\nsample = 1.0\nheaders = [\"Authorization\", \"x-kind\", \"x-session\"]\n\
+               redact_headers = [\"X-Session\"]";
+    let (upstream, gateway) = behind("", log).await;
+    let headers = [
+        ("authorization", "Bearer SECRET1"),
+        ("x-session", "SECRET2"),
+        ("x-kind", "a"),
+        ("x-kind", "b c"),
+        ("x-other", "SECRET3"),
+    ];
+    seen(&upstream, &gateway, &headers).await;
+    gateway.logs("header.x-kind=").await;
+    let log = gateway.log();
+    for shown in
+        ["header.authorization=[redacted]", "header.x-session=[redacted]", "header.x-kind=\"a, b c\""]
+    {
+        assert!(log.contains(shown), "no {shown} in {log}");
+    }
+    assert!(!log.contains("SECRET"), "{log}");
 }

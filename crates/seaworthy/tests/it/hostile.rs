@@ -168,3 +168,19 @@ async fn http2_cannot_say_more_than_http1() {
         (1, 1, "a")
     );
 }
+
+#[tokio::test]
+async fn the_log_shows_nothing_that_the_client_did_not_send() {
+    let (_upstream, gateway) = behind_a_gateway().await;
+    refused(gateway.address, b"GET /a HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400).await.unwrap();
+    // what is refused inside its body has a head that was understood
+    raw(gateway.address, &[CHUNKED, b"nonsense\r\n"].concat()).await;
+    gateway.logs("POST a /begun ").await;
+    gateway.logs("reason=malformed_request").await;
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains(" 400 ") && !line.contains("/begun")).unwrap();
+    assert!(line.contains("Z - - - 400 ") && line.contains(" reason=malformed_request"), "{line}");
+    assert!(!log.contains("refused.invalid"), "{log}");
+    let counted = "http_request_method=\"_OTHER\",http_response_status_code=\"400\"";
+    assert_eq!(gateway.metric("http_server_request_duration_seconds_count", counted).await, 1.0);
+}

@@ -41,6 +41,9 @@ async fn by_host_path_method_and_header() {
         ("GET", "/", &[("host", "ashop.example")], "one GET /"),
         ("GET", "/items/7", &[], "two GET /items/7"),
         ("PUT", "/items/7", &[], "two PUT /items/7"),
+        ("HEAD", "/items/7", &[], ""),
+        // a route that does not take the method leaves the request to a less exact one
+        ("DELETE", "/items/7", &[], "one DELETE /items/7"),
         ("GET", "/items/7/parts", &[], "one GET /items/7/parts"),
         ("GET", "/beta", &[], "one GET /beta"),
         ("GET", "/beta", &[("x-beta", "yes")], "two GET /beta"),
@@ -50,16 +53,26 @@ async fn by_host_path_method_and_header() {
         let got = exchange(gateway.address, method, path, headers, "").await;
         assert_eq!(got.text(), expected, "{method} {path} {headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_method_that_no_route_takes() {
+    let (_one, _two, services) = two().await;
+    let routes = "[[route]]\nmethods = [\"PATCH\"]\nservice = \"one\"\n\
+        [[route]]\npath = \"/items/{id}\"\nmethods = [\"GET\", \"PUT\"]\nservice = \"two\"\n";
+    let gateway = Gateway::start(&format!("{services}{routes}")).await;
     let got = exchange(gateway.address, "DELETE", "/items/7", &[], "").await;
-    assert_eq!((got.status.as_u16(), got.header("allow")), (405, "GET, HEAD, PUT"));
+    assert_eq!((got.status.as_u16(), got.header("allow")), (405, "GET, HEAD, PATCH, PUT"));
     assert_eq!(got.reason(), "method_not_allowed");
-    assert_eq!(exchange(gateway.address, "HEAD", "/items/7", &[], "").await.status, 200);
+    assert_eq!(exchange(gateway.address, "PATCH", "/items/7", &[], "").await.text(), "one PATCH /items/7");
 }
 
 #[tokio::test]
 async fn nothing_matches() {
     let (_one, _two, services) = two().await;
-    let gateway = Gateway::start(&format!("{services}[[route]]\npath = \"/only\"\nservice = \"one\"")).await;
+    let gateway = Gateway::start(&format!(
+        "{services}[[route]]\npath = \"/only\"\nservice = \"one\"\n[[route]]\npath = \"/second\"\nservice = \"two\""
+    )).await;
     let got = gateway.get("/other").await;
     assert_eq!(
         (got.status.as_u16(), got.reason().as_str(), &got.json()["code"]),

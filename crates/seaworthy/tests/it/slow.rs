@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::harness::client::{Connection, raw};
 use crate::harness::gateway::timed;
-use crate::harness::program::client;
+use crate::harness::program::{client, curl};
 use crate::harness::upstream::read_head;
 use crate::harness::{Gateway, Upstream, answer, eventually, within};
 
@@ -94,6 +94,56 @@ async fn a_body_that_stops() {
     is_let_go(&trickle(gateway.address, fixed, &[]).await, "body_timed_out");
     let chunked = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel";
     is_let_go(&trickle(gateway.address, chunked, &[]).await, "body_timed_out");
+}
+
+#[tokio::test]
+async fn slow_bodies_are_not_the_service_s_fault() {
+    let policies =
+        "timeout = { total = \"5s\", attempt = \"200ms\" }\nbreaker = { consecutive_failures = 2 }";
+    let (upstream, gateway) = behind_a_gateway_with(policies).await;
+    let start = b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhi";
+    let mut slow = JoinSet::new();
+    for _ in 0..5 {
+        slow.spawn(trickle(gateway.address, start, &[]));
+    }
+    for let_go in slow.join_all().await {
+        is_let_go(&let_go, "body_timed_out");
+    }
+    assert_eq!(upstream.count(), 0, "half a body reached the service");
+    assert_eq!(gateway.get("/").await.text(), "ahoy");
+    assert_eq!(gateway.policy("shop", "breaker").await["effects"]["opened"], 0);
+}
+
+#[tokio::test]
+async fn a_long_body_that_stops_is_not_the_service_s_fault_either() {
+    // it goes on as it comes; what runs out is the total limit, above the breaker
+    let policies =
+        "timeout = { total = \"700ms\", attempt = \"200ms\" }\nbreaker = { consecutive_failures = 2 }";
+    let (_upstream, gateway) = behind_a_gateway_with(policies).await;
+    for _ in 0..3 {
+        let start = b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\nhi";
+        let (got, _) = trickle(gateway.address, start, &[]).await;
+        assert!(got.starts_with("HTTP/1.1 408 ") && got.contains("\"reason\":\"body_timed_out\""), "{got}");
+    }
+    assert_eq!(gateway.get("/").await.text(), "ahoy");
+    assert_eq!(gateway.policy("shop", "breaker").await["effects"]["opened"], 0);
+}
+
+#[tokio::test]
+async fn nor_is_one_of_unknown_length_without_a_total_limit() {
+    let policies =
+        "timeout = { attempt = \"300ms\" }\nbreaker = { consecutive_failures = 2 }\npreset = \"none\"";
+    let (upstream, gateway) = behind_a_gateway_with(policies).await;
+    let chunked = b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    for _ in 0..3 {
+        let (got, _) = trickle(gateway.address, &[&chunked[..], b"5\r\nhel"].concat(), &[]).await;
+        assert!(got.starts_with("HTTP/1.1 408 ") && got.contains("\"reason\":\"body_timed_out\""), "{got}");
+    }
+    // one that needs longer than an attempt may, but comes
+    let (got, took) = trickle(gateway.address, chunked, b"5\r\nhello\r\n0\r\n\r\n").await;
+    assert!(got.starts_with("HTTP/1.1 200 ") && took > Duration::from_millis(900), "{got} after {took:?}");
+    assert_eq!(upstream.last().body, "hello");
+    assert_eq!(gateway.policy("shop", "breaker").await["effects"]["opened"], 0);
 }
 
 #[tokio::test]
@@ -235,10 +285,73 @@ async fn an_http2_preface_may_come_in_pieces() {
 }
 
 #[tokio::test]
+async fn http2_that_is_never_finished() {
+    let (upstream, gateway) = behind_a_gateway().await;
+    let preface = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
+    let settings = &[0, 0, 0, 4, 0, 0, 0, 0, 0][..];
+    // HEADERS of 50 bytes, of which 3 come; a whole frame of HEADERS without their end; half a frame's head
+    let cut = &[0, 0, 50, 1, 4, 0, 0, 0, 1, 0x82, 0x84, 0x86][..];
+    let open = &[0, 0, 3, 1, 0, 0, 0, 0, 1, 0x82, 0x84, 0x86][..];
+    for rest in [&preface[..16], &[preface, settings, cut].concat(), &[preface, settings, open].concat()] {
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(rest).await.unwrap();
+        // with what it did not read the gateway may also reset the connection
+        let _ = within("it is let go", stream.read_to_end(&mut Vec::new())).await;
+        let took = started.elapsed();
+        assert!((LIMIT..LATEST).contains(&took), "{rest:?}: after {took:?}");
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
 async fn an_http2_client_that_makes_no_room() {
-    // a stream at rest may also wait for its upstream: both limits must have passed
-    let (_upstream, gateway) = behind_a_gateway_with("response_silence = \"1s\"").await;
-    let (said, took) = timed(client("h2_stalled.py", &[&gateway.address.to_string()])).await;
-    assert_eq!(said, "let go\n");
-    assert!((LIMIT..LATEST * 2).contains(&took), "after {took:?}");
+    let (_upstream, gateway) = behind_a_gateway().await;
+    for window in ["65535", "0"] {
+        let (said, took) = timed(client("h2_stalled.py", &[&gateway.address.to_string(), window])).await;
+        assert_eq!(said, "let go\n");
+        assert!((LIMIT..LATEST * 2).contains(&took), "window {window}: after {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_http2_client_that_waits_for_a_slow_upstream() {
+    let upstream = Upstream::raw(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nahoy").await.unwrap();
+        // longer than a client may leave bytes unread
+        tokio::time::sleep(LIMIT * 3).await;
+        stream.write_all(b"ahoy").await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let gateway = Gateway::listening(LIMITS, &upstream.service("")).await;
+    let url = format!("http://{}/", gateway.address);
+    assert_eq!(curl(&["--http2-prior-knowledge", &url]).await, "ahoyahoy");
+}
+
+#[tokio::test]
+async fn a_silent_tunnel_is_closed() {
+    let upstream = Upstream::raw(|mut stream, _| async move {
+        read_head(&mut stream).await.unwrap();
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+        stream.write_all(switch.as_bytes()).await.unwrap();
+        let (mut read, mut write) = stream.split();
+        // keeps its half open for as long as the other side does
+        tokio::io::copy(&mut read, &mut write).await.unwrap();
+    })
+    .await;
+    let limits = "limits = { tunnel_idle_timeout = \"500ms\" }";
+    let gateway = Gateway::listening(limits, &upstream.service("")).await;
+    let mut tunnel = TcpStream::connect(gateway.address).await.unwrap();
+    let ask = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    tunnel.write_all(ask).await.unwrap();
+    assert!(read_head(&mut tunnel).await.unwrap().starts_with("HTTP/1.1 101 "));
+    tunnel.write_all(b"ahoy").await.unwrap();
+    let mut got = Vec::new();
+    let (_, took) = timed(within("the tunnel is closed", tunnel.read_to_end(&mut got))).await;
+    assert_eq!(got, b"ahoy");
+    assert!(took >= Duration::from_millis(450) && took < LATEST, "{took:?}");
+    assert_eq!(gateway.metric("seaworthy_gateway_tunnels_idle_total", "").await, 1.0);
+    assert_eq!(gateway.metric("seaworthy_gateway_tunnels ", "").await, 0.0);
 }

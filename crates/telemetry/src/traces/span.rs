@@ -17,6 +17,8 @@ pub struct RequestSpan {
     context: TraceContext,
     /// Whether this span is one that a trace could show. Without a tracer, what comes in goes out unchanged.
     own: bool,
+    /// Whether a trace begins with it.
+    root: bool,
     recording: Option<Box<Recording>>,
 }
 
@@ -33,11 +35,11 @@ struct Recording {
 
 impl RequestSpan {
     pub(super) fn pass(context: TraceContext) -> Self {
-        Self { context, own: false, recording: None }
+        Self { context, own: false, root: false, recording: None }
     }
 
-    pub(super) fn unrecorded(context: TraceContext) -> Self {
-        Self { context, own: true, recording: None }
+    pub(super) fn unrecorded(context: TraceContext, parent: Option<TraceContext>) -> Self {
+        Self { context, own: true, root: parent.is_none(), recording: None }
     }
 
     pub(super) fn server(
@@ -56,12 +58,17 @@ impl RequestSpan {
             started: SystemTime::now(),
             attributes: Vec::with_capacity(16),
         };
-        Self { context, own: true, recording: Some(Box::new(recording)) }
+        Self { context, own: true, root: parent.is_none(), recording: Some(Box::new(recording)) }
     }
 
     /// What goes upstream as `traceparent`, and into the logs.
     pub fn context(&self) -> TraceContext {
         self.context
+    }
+
+    /// Whether a trace begins with it: what came in beside another one (`tracestate`) must not go on with this.
+    pub fn is_root(&self) -> bool {
+        self.root
     }
 
     /// Whether it will be sent: where preparing an attribute costs something, ask first.
@@ -86,7 +93,7 @@ impl RequestSpan {
                 attributes: Vec::with_capacity(8),
             })
         });
-        Self { context, own: true, recording }
+        Self { context, own: true, root: false, recording }
     }
 
     /// Gives it the name that is known only later (`GET /items/{id}`); `name` is not called where nothing is recorded.

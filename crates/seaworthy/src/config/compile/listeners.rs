@@ -90,6 +90,7 @@ fn limits(written: &Limits, problems: &mut Problems) -> GatewayLimits {
         ("write_timeout", written.write_timeout),
         ("idle_timeout", written.idle_timeout),
         ("handshake_timeout", written.handshake_timeout),
+        ("tunnel_idle_timeout", written.tunnel_idle_timeout),
     ];
     for (name, _) in times.into_iter().filter(|(_, time)| time.is_zero()) {
         problems.push(written.spans.of(name), format!("`{name}` must be longer than zero"));
@@ -107,6 +108,7 @@ fn limits(written: &Limits, problems: &mut Problems) -> GatewayLimits {
         write_timeout: written.write_timeout,
         idle_timeout: written.idle_timeout,
         handshake_timeout: written.handshake_timeout,
+        tunnel_idle_timeout: written.tunnel_idle_timeout,
         head_bytes: usize::try_from(written.head_bytes.0).unwrap_or(usize::MAX),
         headers: written.headers,
         streams: written.streams,

@@ -44,6 +44,7 @@ pub(super) fn policies(written: &Service, environment: &Environment, problems: &
     if !spends && matches!(written.budget, Policy::Inherit) {
         settings.budget = None;
     }
+    adapt(written, &mut settings);
     let ours = ["SEAWORTHY_CIRCUIT_BREAKER_", "SEAWORTHY_RETRY_", "SEAWORTHY_BULKHEAD_"];
     let overrides: Vec<_> = environment
         .iter()
@@ -55,15 +56,73 @@ pub(super) fn policies(written: &Service, environment: &Environment, problems: &
         && let Err(errors) = apply_overrides(&mut settings, overrides)
     {
         for error in errors {
-            problems.push(written.spans.of("preset"), format!("environment: {error}"));
+            problems
+                .push(written.spans.of("preset"), format!("environment: {}", as_written(&error.to_string())));
         }
     }
     for found in settings.validate() {
         let part = found.setting.split('.').next().unwrap_or_default();
         let place = if part.ends_with("_timeout") { "timeout" } else { part };
-        problems.push(written.spans.of(place), found.to_string());
+        problems.push(written.spans.of(place), as_written(&found.to_string()));
     }
     settings
+}
+
+/// Makes room for what is written: a default that it leaves without effect, or that leaves it without effect, gives way.
+/// Only settings that were written may contradict each other.
+fn adapt(written: &Service, settings: &mut Settings) {
+    let (total, attempt) = match &written.timeout {
+        Policy::On(timeout) => (timeout.total.is_some(), timeout.attempt),
+        Policy::Inherit | Policy::Off => (false, None),
+    };
+    if let (false, Some(attempt), Some(limit)) = (total, attempt, settings.total_timeout)
+        && attempt >= limit
+    {
+        // room for every attempt, and for the waiting between them as much again
+        let attempts = settings.retry.as_ref().map_or(1, |retry| retry.max_attempts.max(1));
+        settings.total_timeout = Some(attempt.saturating_mul(attempts.saturating_add(1)));
+    }
+    let limit = settings.total_timeout.unwrap_or(Duration::MAX);
+    if let Some(bulkhead) = &mut settings.bulkhead {
+        let wrote = |name| matches!(&written.bulkhead, Policy::On(places) if places.spans.has(name));
+        match (wrote("queued"), wrote("wait")) {
+            (true, false) if bulkhead.max_queued == 0 => bulkhead.max_wait = Duration::ZERO,
+            (_, false) => bulkhead.max_wait = bulkhead.max_wait.min(limit / 2),
+            (false, true) if bulkhead.max_wait.is_zero() => bulkhead.max_queued = 0,
+            _ => {}
+        }
+    }
+    let based = matches!(&written.retry, Policy::On(retry) if retry.base.is_some());
+    if let Some(retry) = settings.retry.as_mut().filter(|_| !based) {
+        let backoff = &mut retry.backoff;
+        backoff.base = backoff.base.min(limit / 4).min(backoff.max);
+    }
+}
+
+/// What settings are called in the file, where the policies call them something else.
+const NAMES: [(&str, &str); 17] = [
+    ("total_timeout", "timeout.total"),
+    ("attempt_timeout", "timeout.attempt"),
+    ("retry.max_attempts", "retry.attempts"),
+    ("retry.backoff.", "retry."),
+    ("backoff.base", "base"),
+    ("breaker.failure_rate.ratio", "breaker.failure_ratio"),
+    ("breaker.failure_rate.", "breaker."),
+    ("breaker.slow_calls.longer_than", "breaker.slow"),
+    ("breaker.slow_calls.ratio", "breaker.slow_ratio"),
+    ("breaker.slow_calls.", "breaker."),
+    ("successes_to_close", "successes"),
+    ("bulkhead.max_concurrent", "bulkhead.concurrent"),
+    ("max_queued", "queued"),
+    ("max_wait", "wait"),
+    ("consecutive_upstream", "consecutive"),
+    ("consecutive_local", "consecutive"),
+    ("; set it or consecutive", "; set it"),
+];
+
+/// Tells of a contradiction in the words of the file.
+pub(super) fn as_written(text: &str) -> String {
+    NAMES.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
 }
 
 fn start(preset: Preset) -> Settings {

@@ -17,6 +17,7 @@ pub(super) fn routes(file: &File, problems: &mut Problems) -> Vec<GatewayRoute> 
     if !file.route.is_empty() {
         let routes: Vec<_> = file.route.iter().map(|route| self::route(route, file, problems)).collect();
         unreachable(&routes, file, problems);
+        unused(&routes, file, problems);
         for (at, error) in seaworthy_gateway::check_templates(&routes) {
             problems.push(file.route[at].spans.of("path"), error.to_string());
         }
@@ -53,6 +54,38 @@ fn unreachable(routes: &[GatewayRoute], file: &File, problems: &mut Problems) {
     }
 }
 
+/// A service that no route leads to never gets a request.
+fn unused(routes: &[GatewayRoute], file: &File, problems: &mut Problems) {
+    // a route to a service that does not exist is its likely user, and reported; jobs may call any service
+    if routes.iter().any(|route| route.targets.is_empty()) || file.jobs.is_some() {
+        return;
+    }
+    let leads = |route: &GatewayRoute, name: &str| {
+        let falls = matches!(&route.fallback, Some(GatewayFallback::Service(other)) if &**other == name);
+        falls || route.targets.iter().any(|(target, weight)| &**target == name && *weight > 0)
+    };
+    for (name, service) in &file.service {
+        if !routes.iter().any(|route| leads(route, name)) {
+            let text = format!("has no effect: no route leads to service \"{name}\"");
+            problems.push(service.spans.of("upstreams"), text);
+        }
+    }
+}
+
+/// Settings of a route that its other settings leave without effect.
+fn inert(route: &GatewayRoute, written: &Route, problems: &mut Problems) {
+    let reads = |method: &Method| matches!(*method, Method::GET | Method::HEAD);
+    if route.cache.is_some() && !route.methods.is_empty() && !route.methods.iter().any(reads) {
+        problems
+            .push(written.spans.of("cache"), "has no effect: only GET and HEAD are answered from a cache");
+    }
+    if let (Some(GatewayFallback::Service(other)), [(only, _)]) = (&route.fallback, route.targets.as_slice())
+        && other == only
+    {
+        problems.push(written.spans.of("fallback"), "has no effect: it is the route's own service");
+    }
+}
+
 fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute {
     let path = &written.path.value;
     if !path.starts_with('/') {
@@ -75,12 +108,14 @@ fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute 
             default_ttl: cache.default_ttl,
             stale_while_revalidate: cache.stale_while_revalidate,
             stale_if_error: cache.stale_if_error,
+            lock_timeout: cache.lock_timeout,
         }),
         cors: written.cors.as_ref().map(|cors| self::cors(cors, problems)),
         fallback: written.fallback.as_ref().and_then(|fallback| self::fallback(fallback, file, problems)),
         ..GatewayRoute::everything("")
     };
     security_headers(&mut route, &written.security_headers, problems);
+    inert(&route, written, problems);
     route
 }
 

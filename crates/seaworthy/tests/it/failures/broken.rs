@@ -41,6 +41,9 @@ async fn nobody_there() {
     assert_eq!((status, reason.as_str()), (502, "upstream_unreachable"));
     let text = answer.text();
     assert!(!text.contains(&address.port().to_string()) && !text.contains("refused"), "internals: {text}");
+    // whoever runs it is told why
+    gateway.logs("connecting to an upstream failed").await;
+    assert!(gateway.log().contains("Connection refused"), "{}", gateway.log());
     assert_eq!(answer.json()["code"], "unavailable");
     assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
 }
@@ -135,6 +138,17 @@ async fn a_fixed_length_body_that_stops() {
     })
     .await;
     is_cut(&Gateway::start(&upstream.service(QUICK)).await).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_is_logged_whatever_the_sample() {
+    let upstream = Upstream::raw(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await;
+    })
+    .await;
+    let config = format!("{}[telemetry.access]\nsample = 0.0", upstream.service(QUICK));
+    is_cut(&Gateway::start(&config).await).await;
 }
 
 #[tokio::test]

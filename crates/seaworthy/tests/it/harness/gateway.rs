@@ -40,6 +40,20 @@ impl Gateway {
         this
     }
 
+    /// Starts with a whole configuration, listening at these addresses.
+    pub(crate) async fn written(
+        folder: Folder,
+        text: &str,
+        address: SocketAddr,
+        control: SocketAddr,
+    ) -> Self {
+        folder.write("seaworthy.toml", text);
+        let child = spawn(&folder, "seaworthy.toml", "log");
+        let mut this = Self { folder, address, control, child };
+        this.ready().await;
+        this
+    }
+
     /// A whole configuration.
     pub(crate) fn text(
         address: SocketAddr,
@@ -49,9 +63,11 @@ impl Gateway {
         rest: &str,
     ) -> String {
         let threads = if gateway.contains("threads") { "" } else { "threads = 2\n" };
+        // a test of the access log writes its own settings
+        let own = rest.contains("[telemetry.access]");
+        let telemetry = if own { "" } else { "[telemetry]\naccess = { sample = 1.0 }\n" };
         format!(
-            "[gateway]\n{threads}{gateway}\n[control]\nlisten = \"{control}\"\n\
-             [telemetry]\naccess = {{ sample = 1.0 }}\n\
+            "[gateway]\n{threads}{gateway}\n[control]\nlisten = \"{control}\"\n{telemetry}\
              [[listener]]\naddress = \"{address}\"\n{listener}\n{rest}\n"
         )
     }
@@ -132,10 +148,19 @@ impl Gateway {
 
     /// The state of a policy of a service, from the control API.
     pub(crate) async fn policy(&self, service: &str, kind: &str) -> Value {
+        self.find_policy(service, kind, |policy| policy["kind"] == kind).await
+    }
+
+    /// The state of a policy of one of a service's routes.
+    pub(crate) async fn policy_of(&self, service: &str, kind: &str, route: &str) -> Value {
+        self.find_policy(service, kind, |policy| policy["kind"] == kind && policy["route"] == route).await
+    }
+
+    async fn find_policy(&self, service: &str, kind: &str, is: impl Fn(&Value) -> bool) -> Value {
         let answer = get(self.control, &format!("/api/v1/services/{service}/policies")).await.unwrap();
         let policies = answer.json()["policies"].as_array().unwrap().clone();
-        let named = policies.into_iter().find(|policy| policy["kind"] == kind);
-        named.unwrap_or_else(|| panic!("{service} has no {kind}: {}", answer.text()))
+        let named = policies.into_iter().find(|policy| is(policy));
+        named.unwrap_or_else(|| panic!("{service} has no such {kind}: {}", answer.text()))
     }
 
     /// The value of a metric, all its label sets added up.

@@ -1,12 +1,14 @@
 //! Programs that were not written here.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::within;
+use super::{Folder, eventually, free_address, within};
 
 /// Runs a program to its end.
 pub(crate) async fn run(program: &str, args: &[&str]) -> Output {
@@ -51,6 +53,42 @@ pub(crate) async fn client(name: &str, args: &[&str]) -> String {
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name} {args:?}:\n{out}\n{error}");
     out.into_owned()
+}
+
+/// An OpenTelemetry agent, killed with its test, that writes every span it gets to a file.
+pub(crate) struct Agent {
+    _child: Child,
+    output: PathBuf,
+    /// Where it takes OTLP over HTTP.
+    pub(crate) address: SocketAddr,
+}
+
+impl Agent {
+    pub(crate) async fn start(folder: &Folder) -> Self {
+        let path = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
+        let agent = within("python", Command::new(python()).args(["-c", path]).output()).await.unwrap();
+        let agent = String::from_utf8(agent.stdout).unwrap();
+        let (address, grpc, output) = (free_address(), free_address(), folder.path("spans"));
+        let mut command = Command::new(agent.trim());
+        command.args(["start", "--exporter", "blackhole", "--debug-log", "traces"]);
+        command.args(["--debug-log-verbosity", "detailed"]);
+        command.args([
+            "--otlp-http-endpoint",
+            &address.to_string(),
+            "--otlp-grpc-endpoint",
+            &grpc.to_string(),
+        ]);
+        let out = std::fs::File::create(&output).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(Stdio::null()).kill_on_drop(true).spawn();
+        let agent = Self { _child: child.unwrap(), output, address };
+        eventually("the agent listens", || async { TcpStream::connect(address).await.ok() }).await;
+        agent
+    }
+
+    /// Everything it has got so far.
+    pub(crate) fn text(&self) -> String {
+        std::fs::read_to_string(&self.output).unwrap()
+    }
 }
 
 /// A Python program that runs beside a test and talks to it in lines.

@@ -1,0 +1,62 @@
+//! What is read out of a request, with our own errors.
+
+use axum::extract::{FromRequestParts, Query};
+use http::HeaderMap;
+use http::request::Parts;
+use seaworthy_core::ErrorCode;
+use seaworthy_core::trace::TraceContext;
+use serde::de::DeserializeOwned;
+
+use crate::Problem;
+
+/// The largest page.
+pub(crate) const LARGEST_PAGE: usize = 1_000;
+/// A page where nothing is said.
+pub(crate) const PAGE: usize = 50;
+
+/// The query's parameters.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let parsed = Query::try_from_uri(&parts.uri);
+        parsed.map(|Query(params)| Self(params)).map_err(|error| invalid(&error.body_text()))
+    }
+}
+
+/// A request that is wrong by itself.
+pub(crate) fn invalid(detail: &str) -> Problem {
+    Problem::new(ErrorCode::Invalid, "invalid_argument", detail)
+}
+
+/// A JSON body.
+pub(crate) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed =
+        |error: serde_json::Error| Problem::new(ErrorCode::Invalid, "malformed_body", &error.to_string());
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+/// A JSON body that may be absent.
+pub(crate) fn maybe<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() { Ok(T::default()) } else { body(bytes) }
+}
+
+/// A number in a path.
+pub(crate) fn id(text: &str) -> Result<i64, Problem> {
+    text.parse().map_err(|_| Problem::new(ErrorCode::NotFound, "no_such_object", "ids are whole numbers"))
+}
+
+/// How many are wanted.
+pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked.unwrap_or(PAGE) {
+        asked @ 1..=LARGEST_PAGE => Ok(asked),
+        _ => Err(invalid("limit must be from 1 to 1000")),
+    }
+}
+
+/// The trace that the caller is in.
+pub(crate) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes()))
+}
