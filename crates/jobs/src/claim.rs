@@ -50,13 +50,14 @@ pub struct Claimed {
     pub metadata: Option<String>,
 }
 
+// by clocks that differ a little nothing is begun before it was there
 const CLAIM: &str =
     "UPDATE jobs SET state = 'running', worker = $1, attempt = attempt + 1, fence = fence + 1,
-        started_at = $2, progress = NULL, progress_note = NULL
+        started_at = CASE WHEN created_at > $2 THEN created_at ELSE $2 END, progress = NULL, progress_note = NULL
     WHERE id {any} SELECT id FROM jobs WHERE state = 'available' AND held = 0 AND queue = $3
         ORDER BY priority, run_at, id LIMIT $4 {skip} {end}
     RETURNING id, queue, kind, payload, attempt, max_attempts, fence, priority, run_at, timeout_us, retry,
-        traceparent, metadata, created_at, key_changes";
+        traceparent, metadata, created_at, started_at, key_changes";
 
 fn statement(queue: &str, worker: i64, most: usize, now: Timestamp) -> Query {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -72,7 +73,7 @@ pub(crate) async fn claim(
 ) -> Result<Vec<Claimed>, Error> {
     let now = store.now();
     let rows = store.execute_returning(statement(queue, worker, most, now)).await?;
-    Ok(read(&rows, now))
+    Ok(read(&rows))
 }
 
 /// The same in a transaction.
@@ -84,13 +85,13 @@ pub(crate) async fn claim_in(
 ) -> Result<Vec<Claimed>, Error> {
     let now = tx.now();
     let rows = tx.fetch_all(statement(queue, worker, most, now)).await?;
-    Ok(read(&rows, now))
+    Ok(read(&rows))
 }
 
-fn read(rows: &[Row], now: Timestamp) -> Vec<Claimed> {
+fn read(rows: &[Row]) -> Vec<Claimed> {
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
-        match read_one(row, now) {
+        match read_one(row) {
             Ok(job) => claimed.push(job),
             // the others are ours all the same; this one is given back with the jobs that got lost on their way
             Err(error) => tracing::error!(%error, "a job that was taken cannot be read"),
@@ -101,7 +102,7 @@ fn read(rows: &[Row], now: Timestamp) -> Vec<Claimed> {
     claimed
 }
 
-fn read_one(row: &Row, started_at: Timestamp) -> Result<Claimed, Error> {
+fn read_one(row: &Row) -> Result<Claimed, Error> {
     let number = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
     let trace: Option<String> = row.get("traceparent")?;
     let timeout: Option<i64> = row.get("timeout_us")?;
@@ -117,7 +118,7 @@ fn read_one(row: &Row, started_at: Timestamp) -> Result<Claimed, Error> {
         run_at: Timestamp::from_micros(row.get("run_at")?),
         key_changes: number(row.get::<Option<i64>>("key_changes")?.unwrap_or(0)),
         created_at: Timestamp::from_micros(row.get("created_at")?),
-        started_at,
+        started_at: Timestamp::from_micros(row.get("started_at")?),
         timeout: timeout.and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros),
         retry: Retry::from_text(row.get::<Option<String>>("retry")?.as_deref()),
         trace: trace.and_then(|header| TraceContext::parse(header.as_bytes())),

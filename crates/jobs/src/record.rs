@@ -13,7 +13,15 @@ use std::time::Duration;
 pub(crate) struct Record {
     pub(crate) id: i64,
     pub(crate) fence: i64,
+    /// When it was begun, which may be long after it was taken.
+    pub(crate) begun: Option<Timestamp>,
     pub(crate) end: End,
+}
+
+impl Record {
+    fn begun_us(&self) -> Option<i64> {
+        self.begun.map(Timestamp::as_micros)
+    }
 }
 
 /// What becomes of the job.
@@ -103,7 +111,8 @@ impl End {
 macro_rules! settle {
     ($set:literal) => {
         concat!(
-            "UPDATE jobs SET worker = NULL, held = CASE WHEN concurrency_key IS NULL THEN 0 ELSE 1 END, ",
+            "UPDATE jobs SET worker = NULL, started_at = CASE WHEN x.started_at > jobs.started_at THEN x.started_at
+             ELSE jobs.started_at END, held = CASE WHEN concurrency_key IS NULL THEN 0 ELSE 1 END, ",
             $set,
             " FROM {rows} WHERE jobs.id = x.id AND jobs.fence = x.fence AND jobs.state = 'running'
               RETURNING jobs.id AS id, jobs.fence AS fence, jobs.attempt AS attempt, jobs.started_at AS started_at,
@@ -114,7 +123,7 @@ macro_rules! settle {
 }
 
 const COMPLETED: &str = settle!(
-    "state = 'completed', finished_at = $1, result = x.result, error = NULL, error_code = NULL,
+    "state = 'completed', finished_at = CASE WHEN jobs.started_at > $1 THEN jobs.started_at ELSE $1 END, result = x.result, error = NULL, error_code = NULL,
      error_signature = NULL, unique_slot = CASE WHEN unique_until IS NULL THEN NULL ELSE unique_slot END"
 );
 
@@ -155,11 +164,12 @@ pub(crate) async fn record(tx: &mut Tx, mut records: Vec<Record>) -> Result<BTre
 fn completed_rows(records: Vec<Record>) -> Rows {
     let ids: Vec<i64> = records.iter().map(|record| record.id).collect();
     let fences: Vec<i64> = records.iter().map(|record| record.fence).collect();
+    let begun: Vec<Option<i64>> = records.iter().map(Record::begun_us).collect();
     let results = records.into_iter().map(|record| match record.end {
         End::Completed { result } => result,
         _ => None,
     });
-    Rows::new().ints("id", ids).ints("fence", fences).texts("result", results)
+    Rows::new().ints("id", ids).ints("fence", fences).ints("started_at", begun).texts("result", results)
 }
 
 fn other_rows(records: &[Record], now: Timestamp) -> Rows {
@@ -169,6 +179,7 @@ fn other_rows(records: &[Record], now: Timestamp) -> Rows {
         .ints("id", records.iter().map(|record| record.id))
         .ints("fence", records.iter().map(|record| record.fence))
         .texts("state", records.iter().map(|record| Some(record.end.state().to_owned())))
+        .ints("started_at", records.iter().map(Record::begun_us))
         .ints("finished_at", records.iter().map(|r| r.end.is_final().then_some(now.as_micros())))
         .ints("run_at", records.iter().map(|r| r.end.run_at(now).map(Timestamp::as_micros)))
         .ints("refund", records.iter().map(|record| refund(&record.end)))

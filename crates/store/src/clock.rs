@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use seaworthy_core::Clock;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,8 +18,8 @@ pub(crate) enum StoreClock {
     Injected(Arc<dyn Clock>),
     /// SQLite lives in this process: the machine's clock is the database's.
     Machine,
-    /// PostgreSQL's, as of a moment.
-    Remote(Mutex<Reading>),
+    /// PostgreSQL's, as of a moment; and the latest time told, behind which it goes only where the clock was set.
+    Remote(Mutex<Reading>, AtomicI64),
 }
 
 #[derive(Clone, Copy)]
@@ -31,21 +32,23 @@ pub(crate) struct Reading {
 
 impl StoreClock {
     pub(crate) fn remote() -> Self {
-        Self::Remote(Mutex::new(Reading {
+        let reading = Reading {
             told: SystemTime::now().into(),
             at: Instant::now(),
             // anything the database says is better
             spread: Duration::MAX,
-        }))
+        };
+        Self::Remote(Mutex::new(reading), AtomicI64::new(i64::MIN))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Injected(clock) => clock.wall().into(),
             Self::Machine => SystemTime::now().into(),
-            Self::Remote(reading) => {
+            Self::Remote(reading, latest) => {
                 let reading = *reading.lock().unwrap_or_else(PoisonError::into_inner);
-                reading.told.plus(reading.at.elapsed())
+                let now = reading.told.plus(reading.at.elapsed()).as_micros();
+                Timestamp::from_micros(latest.fetch_max(now, Ordering::Relaxed).max(now))
             }
         }
     }
@@ -56,7 +59,7 @@ impl StoreClock {
     ///
     /// Whether it is good enough: where not, asking again may help.
     pub(crate) fn set(&self, told: Timestamp, asked: Instant) -> bool {
-        let Self::Remote(reading) = self else { return true };
+        let Self::Remote(reading, latest) = self else { return true };
         let spread = asked.elapsed();
         let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
         let known = reading.spread.saturating_add(reading.at.elapsed().mul_f64(AGEING));
@@ -64,7 +67,11 @@ impl StoreClock {
         let off = told.since(expected).max(expected.since(told));
         let was_set = off > spread.saturating_add(known).saturating_add(SET);
         if was_set || spread <= QUICK.max(known) {
+            let is_first = reading.spread == Duration::MAX;
             *reading = Reading { told, at: asked + spread, spread };
+            if was_set || is_first {
+                latest.store(i64::MIN, Ordering::Relaxed);
+            }
         }
         reading.spread <= QUICK
     }

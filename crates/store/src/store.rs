@@ -113,7 +113,7 @@ impl Store {
     /// [`Error::Unavailable`] and the like; the old reading stays.
     pub fn refresh_clock<'a>(&'a self) -> BoxFuture<'a, Result<Timestamp, Error>> {
         Box::pin(async move {
-            if matches!(*self.inner.clock, StoreClock::Remote(_)) {
+            if matches!(*self.inner.clock, StoreClock::Remote(..)) {
                 for _ in 0..CLOCK_TRIES {
                     let read = self.write(move |tx| Box::pin(read_clock(tx)));
                     let (told, asked) = read.await?;

@@ -45,7 +45,7 @@ async fn sign_on(store: &Store, worker: i64) {
 }
 
 async fn end(store: &Store, id: i64, fence: i64, end: End) -> bool {
-    let records = vec![Record { id, fence, end }];
+    let records = vec![Record { id, fence, begun: None, end }];
     let ours: Result<_, Error> = store.write(move |tx| Box::pin(record(tx, records))).await;
     ours.expect("recorded").contains(&id)
 }

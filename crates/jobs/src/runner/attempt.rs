@@ -51,10 +51,12 @@ pub(super) async fn run(session: Arc<Session>, job: Claimed, shared: Arc<Shared>
         () = shared.token.cancelled() => None,
         slot = slot => slot,
     };
+    let begun = session.jobs.store().now();
     let end = match slot {
         // others may have it by now: they would do the same work at the same time
         Some(_) if !session.holds_lease() => None,
         Some(_slot) => {
+            session.metrics.begun(&job.queue, job.run_at, job.attempt, begun);
             let ended = AssertUnwindSafe(attempt(&session, &job, &shared)).catch_unwind().await;
             session.metrics.left(&job.queue);
             // a defect of ours, not the worker's: it must not leave the job without an end
@@ -69,9 +71,9 @@ pub(super) async fn run(session: Arc<Session>, job: Claimed, shared: Arc<Shared>
     }
     session.leave(job.id, job.fence);
     let Some(end) = end else { return };
-    session.metrics.ended(&job.queue, end.word(), job.started_at, session.jobs.store().now());
+    session.metrics.ended(&job.queue, end.word(), begun, session.jobs.store().now());
     let log = shared.take_log(session.jobs.store().now());
-    let record = Record { id: job.id, fence: job.fence, end };
+    let record = Record { id: job.id, fence: job.fence, begun: Some(begun), end };
     if let Some(recorder) = session.recorder() {
         // room in hand is kept until there is room for the record: that bounds what a long outage piles up
         recorder.send(Finished::new(record, job.queue.clone(), log)).await;
@@ -87,7 +89,6 @@ fn not_begun(shared: &Shared) -> Option<End> {
 }
 
 async fn attempt(session: &Session, job: &Arc<Claimed>, shared: &Arc<Shared>) -> Option<End> {
-    session.metrics.begun(&job.queue, job.run_at, job.attempt, session.jobs.store().now());
     let span = span(session, job);
     let Some(worker) = session.workers.get(&job.kind) else {
         let failed = Failed::new("unknown_kind", "no worker of this process knows this kind of job");

@@ -97,7 +97,8 @@ async fn look(session: &Session, strays: &mut Strays) -> Result<(), Error> {
         return Ok(());
     }
     tracing::warn!(jobs = lost.len(), "jobs that got lost on their way here are given back");
-    let records = lost.into_iter().map(|(id, fence)| Record { id, fence, end: End::GivenBack }).collect();
+    let records =
+        lost.into_iter().map(|(id, fence)| Record { id, fence, begun: None, end: End::GivenBack }).collect();
     let given: Result<_, Error> = session.urgent.write(move |tx| Box::pin(record(tx, records))).await;
     given.map(|_| ())
 }
