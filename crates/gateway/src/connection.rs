@@ -32,6 +32,7 @@ use crate::plan::ListenerPlan;
 use crate::request;
 use crate::upstream::connect::LocalExecutor;
 use crate::upstream::endpoint::LocalFuture;
+use crate::upstream::work::Share;
 use crate::worker::Core;
 
 mod frames;
@@ -71,7 +72,7 @@ pub(crate) struct Info {
     pub(crate) unread: Cell<usize>,
     pub(crate) moved: Cell<Instant>,
     /// The upstream's half of a tunnel, once a switch of protocols was agreed.
-    pub(crate) tunnel: RefCell<Option<OnUpgrade>>,
+    pub(crate) tunnel: RefCell<Option<(OnUpgrade, Option<Arc<Share>>)>>,
     /// Whether the connection closes with unread bytes on it.
     pub(crate) linger: Cell<bool>,
     /// Whether the connection is to be cut without an answer (an injected reset).
@@ -375,7 +376,7 @@ async fn stretch<S: Wire>(core: &Rc<Core>, info: &Rc<Info>, guard: Guard<S>) -> 
 
 /// Both sides agreed to leave HTTP: bytes pass both ways until one of them ends.
 async fn tunnel<S: Wire>(core: &Core, info: &Info, guard: Guard<S>) -> io::Result<()> {
-    let Some(upgrade) = info.tunnel.borrow_mut().take() else { return Ok(()) };
+    let Some((upgrade, _share)) = info.tunnel.borrow_mut().take() else { return Ok(()) };
     let upstream = upgrade.await.map_err(io::Error::other)?;
     let (mut client, mut upstream) = (guard.into_tunnel(), TokioIo::new(upstream));
     let _open = core.meters.tunnel();

@@ -53,6 +53,9 @@ pub enum Error {
     /// The client went away or broke off its own body.
     #[error("the client broke off")]
     Client,
+    /// A pass to a sandbox that leads to none.
+    #[error("this pass does not lead to a sandbox of this route")]
+    SandboxPass,
     /// The protocol asked for is not one the gateway can pass through.
     #[error("this upgrade is not supported")]
     Upgrade,
@@ -103,6 +106,7 @@ impl Error {
             Self::Malformed(_) | Self::AmbiguousPath | Self::BodyTooLarge { .. } => ErrorCode::Invalid,
             Self::Client | Self::Upgrade | Self::MethodNotAllowed(_) => ErrorCode::Invalid,
             Self::NoRoute => ErrorCode::NotFound,
+            Self::SandboxPass => ErrorCode::Forbidden,
             Self::RateLimited(_) => ErrorCode::Limited,
             Self::Rejected(rejection) => rejection.code(),
             Self::NoEndpoint { .. } | Self::Connect(_) | Self::Upstream(_) => ErrorCode::Unavailable,
@@ -119,6 +123,7 @@ impl Error {
             Self::Malformed(_) => "malformed_request",
             Self::AmbiguousPath => "ambiguous_path",
             Self::NoRoute => "no_route",
+            Self::SandboxPass => "sandbox_pass",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::RateLimited(_) => "rate_limited",

@@ -39,6 +39,7 @@ mod tests {
             ("invalid", "body_too_large"),
             ("invalid", "client_broke_off"),
             ("invalid", "upgrade_unsupported"),
+            ("forbidden", "sandbox_pass"),
             ("not_found", "no_route"),
             ("limited", "rate_limited"),
             ("timeout", "head_timed_out"),

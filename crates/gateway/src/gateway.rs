@@ -1,9 +1,10 @@
 //! The handle on a running data plane.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use seaworthy_telemetry::access::AccessLog;
 use seaworthy_telemetry::metrics::{Registry, Samples};
@@ -13,8 +14,10 @@ use tokio::sync::{mpsc, watch};
 use crate::cache::Store;
 use crate::metrics::Meters;
 use crate::plan::{Plan, PlanError};
-use crate::settings::Settings;
-use crate::status::{self, ServicePolicies};
+use crate::sandbox::Passes;
+use crate::settings::{self, Settings, Upstream};
+use crate::status::{self, ServicePolicies, Workload};
+use crate::wanted::{Leaving, Wanted};
 use crate::worker::{self, Socket, Stage, Start};
 
 /// What a gateway needs besides settings.
@@ -34,6 +37,11 @@ pub struct Options {
 
 /// A running data plane. Dropping it does not stop it; [`drain`](Self::drain) does.
 pub struct Gateway {
+    /// What was configured, and where managed services are now.
+    wanted: Mutex<Wanted>,
+    /// Per core, the number of the plan in force.
+    applied: Vec<Arc<AtomicU64>>,
+    passes: Arc<Passes>,
     plan: watch::Sender<Arc<Plan>>,
     stage: watch::Sender<Stage>,
     sockets: Vec<mpsc::UnboundedSender<Socket>>,
@@ -47,6 +55,9 @@ pub enum StartError {
     /// The settings cannot be applied.
     #[error("the settings cannot be applied: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Plan(Vec<PlanError>),
+    /// The machine gives no random numbers.
+    #[error("the system's random numbers cannot be read")]
+    Random,
     /// A thread could not be started.
     #[error("a core could not be started: {0}")]
     Thread(#[source] io::Error),
@@ -55,11 +66,16 @@ pub enum StartError {
 impl Gateway {
     /// Starts a thread per core. It accepts connections once [`listen`](Self::listen) gives it sockets.
     pub fn start(settings: Settings, options: Options) -> Result<Self, StartError> {
-        let plan = Plan::new(settings, &Plan::default()).map_err(StartError::Plan)?;
+        let wanted = Wanted { settings, ..Wanted::default() };
+        let plan = Plan::new(wanted.settings(), &Plan::default()).map_err(StartError::Plan)?;
         let (plan, _) = watch::channel(Arc::new(plan));
         let (stage, _) = watch::channel(Stage::Serving);
         let cache = Arc::new(Store::new(options.cache_bytes));
-        let mut gateway = Self { plan, stage, sockets: Vec::new(), threads: Mutex::default(), cache };
+        let passes = Arc::new(Passes::new().map_err(|_| StartError::Random)?);
+        let (sockets, wanted) = (Vec::new(), Mutex::new(wanted));
+        let applied = (0..options.threads.max(1)).map(|_| Arc::default()).collect();
+        let mut gateway =
+            Self { wanted, applied, passes, plan, stage, sockets, threads: Mutex::default(), cache };
         for index in 0..options.threads.max(1) {
             gateway.start_core(index, &options).map_err(StartError::Thread)?;
         }
@@ -72,9 +88,11 @@ impl Gateway {
         let (plan, stage) = (self.plan.subscribe(), self.stage.subscribe());
         let (access, tracer) = (options.access.clone(), options.tracer.clone());
         let (registry, cache) = (options.metrics.clone(), Arc::clone(&self.cache));
+        let passes = Arc::clone(&self.passes);
+        let applied = self.applied.get(index).cloned().unwrap_or_default();
         let run = move || {
             let meters = Meters::new(&registry);
-            let start = Start { index, sockets, plan, stage, access, tracer, meters, cache };
+            let start = Start { index, sockets, plan, stage, access, tracer, meters, cache, passes, applied };
             worker::run(start).inspect_err(|error| tracing::error!(core = index, %error, "core stopped"))
         };
         let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?;
@@ -111,10 +129,65 @@ impl Gateway {
     /// Applies new settings to all that comes after. Requests under way keep what they began with. On an error nothing
     /// changes.
     pub fn apply(&self, settings: Settings) -> Result<(), Vec<PlanError>> {
+        self.change(|wanted| wanted.settings = settings)
+    }
+
+    /// Says where a managed service answers from now on. Endpoints that stay keep their connections and what is known of
+    /// them; those that go get no new request, and what is under way there is finished: see
+    /// [`has_left`](Self::has_left).
+    pub fn set_endpoints(&self, service: &str, endpoints: Vec<Upstream>) -> Result<(), Vec<PlanError>> {
+        self.change(|wanted| drop(wanted.endpoints.insert(service.into(), endpoints)))
+    }
+
+    /// Says where a managed service's sandbox is; `None`: it has none.
+    pub fn set_sandbox(&self, service: &str, sandbox: Option<Upstream>) -> Result<(), Vec<PlanError>> {
+        self.change(|wanted| match sandbox {
+            Some(sandbox) => drop(wanted.sandboxes.insert(service.into(), sandbox)),
+            None => drop(wanted.sandboxes.remove(service)),
+        })
+    }
+
+    /// Makes a plan of what is wanted then and puts it in force, or changes nothing.
+    fn change(&self, change: impl FnOnce(&mut Wanted)) -> Result<(), Vec<PlanError>> {
+        // held to the end: plans follow each other in the order of the wishes
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut then = wanted.clone();
+        change(&mut then);
         let old = self.plan.borrow().clone();
-        let plan = Plan::new(settings, &old)?;
-        self.plan.send_replace(Arc::new(plan));
+        let plan = Arc::new(Plan::new(then.settings(), &old)?);
+        then.note_who_left(&old, &plan);
+        then.leaving.retain(|leaving| !self.is_over(leaving));
+        *wanted = then;
+        self.plan.send_replace(plan);
         Ok(())
+    }
+
+    fn is_over(&self, leaving: &Leaving) -> bool {
+        let applied = |core: &Arc<AtomicU64>| core.load(Ordering::Acquire) >= leaving.since;
+        self.applied.iter().all(applied) && leaving.endpoint.is_idle()
+    }
+
+    /// Whether nothing is under way any more at an endpoint that was taken out, and nothing more will come.
+    pub fn has_left(&self, service: &str, endpoint: &Upstream) -> bool {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays =
+            |stays: &&settings::Service| stays.upstreams.contains(endpoint) && *stays.name == *service;
+        let here = wanted.settings().services.iter().any(|known| stays(&known));
+        let known = |leaving: &&Leaving| &*leaving.service == service && leaving.endpoint.is(endpoint);
+        !here && wanted.leaving.iter().filter(known).all(|leaving| self.is_over(leaving))
+    }
+
+    /// A value for the header [`HEADER`](crate::sandbox::HEADER), good for some time: see [`sandbox`](crate::sandbox).
+    pub fn sandbox_pass(&self, service: &str, valid: Duration) -> String {
+        self.passes.issue(service, valid, SystemTime::now())
+    }
+
+    /// What the endpoints of a managed service have to do, and how long their answers took since this was last asked;
+    /// `None` where there is no such service.
+    pub fn workload(&self, service: &str) -> Option<Workload> {
+        let plan = self.plan.borrow().clone();
+        let known = plan.services.iter().find(|known| &*known.settings.name == service)?;
+        Some(Workload::of(&known.endpoints))
     }
 
     /// Stops accepting, finishes what is under way (bounded by the drain time) and waits for it.

@@ -16,10 +16,12 @@ mod plan;
 mod quiet;
 mod request;
 mod router;
+pub mod sandbox;
 pub mod settings;
 pub mod status;
 mod tls;
 mod upstream;
+mod wanted;
 mod worker;
 
 pub use error::{Error, Limited, Reason};

@@ -3,13 +3,14 @@
 //! A new plan takes over everything an old one has whose settings did not change, so that applying a configuration
 //! resets no breaker, no rate limit and no connection that it does not touch.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use seaworthy_resilience::rate_limit::{self, KeyedLimiter};
 
 use crate::router::{Router, RouterError};
-use crate::settings::{Listener, Route, Settings};
+use crate::settings::{self, Listener, Route, Settings};
 use crate::tls::{self, TlsError};
 use crate::upstream::service::Service;
 use crate::{cache, error_docs, request};
@@ -74,18 +75,22 @@ pub(crate) struct RoutePlan {
 
 /// One rate limit and its table of keys.
 pub(crate) struct Limit {
-    pub(crate) settings: crate::settings::RateLimit,
+    pub(crate) settings: settings::RateLimit,
     pub(crate) limiter: KeyedLimiter<Vec<u8>>,
 }
 
 /// Everything a core needs to serve.
 #[derive(Default)]
 pub(crate) struct Plan {
+    /// How many there were before it.
+    pub(crate) number: u64,
     pub(crate) listeners: Vec<Arc<ListenerPlan>>,
     pub(crate) services: Vec<Arc<Service>>,
+    /// Which of the services is the sandbox of which.
+    pub(crate) sandboxes: HashMap<usize, usize>,
     pub(crate) routes: Vec<Arc<RoutePlan>>,
     pub(crate) router: Router,
-    pub(crate) drain: crate::settings::Drain,
+    pub(crate) drain: settings::Drain,
     pub(crate) docs: Arc<str>,
 }
 
@@ -95,9 +100,14 @@ impl Plan {
         let mut errors = Vec::new();
         let listeners =
             settings.listeners.iter().filter_map(|l| keep(&mut errors, listener(l, old))).collect();
-        let services: Vec<_> =
+        let mut services: Vec<_> =
             settings.services.iter().filter_map(|s| keep(&mut errors, service(s, old))).collect();
         let names: Vec<_> = settings.services.iter().map(|s| Arc::clone(&s.name)).collect();
+        let mut sandboxes = HashMap::new();
+        for (at, sandbox) in settings.services.iter().enumerate().filter_map(sandbox) {
+            services.extend(keep(&mut errors, service(&sandbox, old)));
+            sandboxes.insert(at, services.len().saturating_sub(1));
+        }
         let mut routes = Vec::new();
         for (index, route) in settings.routes.iter().enumerate() {
             match self::route(index, route, &names, old) {
@@ -113,8 +123,17 @@ impl Plan {
             return Err(errors);
         }
         let docs = settings.error_docs.as_deref().unwrap_or(error_docs::PATH).into();
-        Ok(Self { listeners, services, routes, router, drain: settings.drain, docs })
+        let number = old.number + 1;
+        Ok(Self { number, listeners, services, sandboxes, routes, router, drain: settings.drain, docs })
     }
+}
+
+/// What a service's sandbox is: the same service with policies of its own, so that what is tried there opens no breaker
+/// and spends no budget of live traffic.
+fn sandbox((at, service): (usize, &settings::Service)) -> Option<(usize, settings::Service)> {
+    let upstreams = vec![service.sandbox.clone()?];
+    let name = format!("{}/sandbox", service.name).into();
+    Some((at, settings::Service { name, upstreams, sandbox: None, ..service.clone() }))
 }
 
 fn keep<T>(errors: &mut Vec<PlanError>, made: Result<T, PlanError>) -> Option<T> {
@@ -129,11 +148,14 @@ fn listener(settings: &Listener, old: &Plan) -> Result<Arc<ListenerPlan>, PlanEr
     Ok(Arc::new(ListenerPlan { settings: settings.clone(), tls, connections }))
 }
 
-fn service(settings: &crate::settings::Service, old: &Plan) -> Result<Arc<Service>, PlanError> {
+fn service(settings: &settings::Service, old: &Plan) -> Result<Arc<Service>, PlanError> {
     if let Some(same) = old.services.iter().find(|s| s.settings == *settings && s.is_current()) {
         return Ok(Arc::clone(same));
     }
-    Service::new(settings.clone())
+    let before = old.services.iter().find(|s| s.settings.name == settings.name);
+    let moved = before.and_then(|before| Service::moved(settings.clone(), before));
+    moved
+        .unwrap_or_else(|| Service::new(settings.clone()))
         .map(Arc::new)
         .map_err(|error| PlanError::Service { service: Arc::clone(&settings.name), error })
 }
@@ -147,7 +169,7 @@ fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Resu
     let targets: Result<Vec<_>, _> =
         settings.targets.iter().map(|(name, weight)| find(name).map(|at| (at, *weight))).collect();
     let fallback = match &settings.fallback {
-        Some(crate::settings::Fallback::Service(name)) => Some(find(name)?),
+        Some(settings::Fallback::Service(name)) => Some(find(name)?),
         _ => None,
     };
     let before = old.routes.iter().find(|r| r.settings.same_place(settings));
@@ -173,7 +195,7 @@ fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Resu
     })
 }
 
-fn limit_for(settings: &crate::settings::RateLimit, before: Option<&RoutePlan>) -> Arc<Limit> {
+fn limit_for(settings: &settings::RateLimit, before: Option<&RoutePlan>) -> Arc<Limit> {
     let same = before.and_then(|route| route.limits.iter().find(|limit| limit.settings == *settings));
     same.map_or_else(
         || {

@@ -5,6 +5,7 @@
 //! | admit | refuses what broke the rules of HTTP | `guard`, here |
 //! | identify | request id, trace context, who the client is | [`identify`] |
 //! | route | host, path, method and headers to a route | [`route`] |
+//! | sandbox | a signed pass leads to the endpoint that nothing else reaches | [`sandbox`] |
 //! | limit | body size, rate limits | [`limit`] |
 //! | access | cross-origin preflight | [`cors`] |
 //! | cache | answers from the cache, joins a fetch under way | [`cache`] |
@@ -22,13 +23,14 @@ mod identify;
 mod limit;
 mod record;
 mod route;
+mod sandbox;
 
 pub(crate) use fallback::Counts as FallbackCounts;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
@@ -62,8 +64,8 @@ pub(crate) struct Trail {
     pub(crate) attempts: AtomicU32,
     /// The endpoint tried last.
     pub(crate) endpoint: Mutex<Option<Arc<str>>>,
-    /// Its place among its service's endpoints, plus one; 0 before the first attempt.
-    pub(crate) last: AtomicUsize,
+    /// Its id, plus one; 0 before the first attempt.
+    pub(crate) last: AtomicU64,
     /// Whether the client's body failed, and with it the attempt it was sent with.
     pub(crate) client_failed: AtomicBool,
     /// Whether more of the client's body is waited for, …
@@ -115,6 +117,8 @@ pub(crate) struct Exchange {
     fate: Option<Rc<BodyFate>>,
     route: Option<Arc<RoutePlan>>,
     service: Option<Arc<str>>,
+    /// Where a request with a pass goes instead.
+    sandbox: Option<usize>,
     /// The tightest rate limit's decision.
     limit: Option<(Decision, Arc<crate::plan::Limit>)>,
     upgrade: bool,
@@ -187,6 +191,7 @@ fn before(
     if let Some(answer) = route::find(exchange, request)? {
         return Ok(Some(answer));
     }
+    sandbox::enter(exchange, request)?;
     limit::check(exchange, request)?;
     Ok(cors::preflight(exchange, request))
 }
@@ -240,7 +245,7 @@ impl Exchange {
 
     /// Whether the route has a cache.
     fn caches(&self) -> bool {
-        self.route().is_some_and(|route| route.settings.cache.is_some())
+        self.sandbox.is_none() && self.route().is_some_and(|route| route.settings.cache.is_some())
     }
 
     /// An exchange like this one for work that no client waits for.
@@ -264,6 +269,7 @@ impl Exchange {
             fate: None,
             route: self.route.clone(),
             service: None,
+            sandbox: None,
             limit: None,
             upgrade: false,
             starved: false,

@@ -160,6 +160,10 @@ pub struct Service {
     pub name: Arc<str>,
     /// Where it answers.
     pub upstreams: Vec<Upstream>,
+    /// Whether its addresses come at run time, by [`Gateway::set_endpoints`](crate::Gateway::set_endpoints).
+    pub managed: bool,
+    /// An address that only requests with a pass reach: see [`crate::sandbox`].
+    pub sandbox: Option<Upstream>,
     /// Which HTTP it speaks.
     pub protocol: Protocol,
     /// TLS towards it, for `https` upstreams.
@@ -192,6 +196,8 @@ impl Service {
         Self {
             name: name.into(),
             upstreams,
+            managed: false,
+            sandbox: None,
             protocol: Protocol::Auto,
             tls: ClientTls::default(),
             connect_timeout: Duration::from_secs(2),
@@ -217,6 +223,8 @@ pub struct Upstream {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// What metrics and logs call it; without one, its URL.
+    pub name: Option<Arc<str>>,
 }
 
 /// Why a text is not an upstream.
@@ -274,7 +282,7 @@ impl std::str::FromStr for Upstream {
                 .filter(|port| *port != 0)
                 .ok_or_else(|| UpstreamError::Port(text.to_owned()))?,
         };
-        Ok(Self { secure, host: authority.host().to_owned(), port })
+        Ok(Self { secure, host: authority.host().to_owned(), port, name: None })
     }
 }
 

@@ -67,6 +67,27 @@ pub struct EndpointStatus {
     pub connections: usize,
 }
 
+/// What the endpoints of a service have to do.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// Requests under way, by endpoint.
+    pub under_way: Vec<(Arc<str>, usize)>,
+    /// The time within which 95 % of the answers came, at most a quarter too long; `None` where none came.
+    pub p95: Option<std::time::Duration>,
+}
+
+impl Workload {
+    pub(crate) fn of(endpoints: &[Arc<crate::upstream::endpoint::Endpoint>]) -> Self {
+        let mut took = crate::upstream::work::Took::default();
+        let busy = endpoints.iter().filter_map(|endpoint| Some((endpoint, endpoint.work.as_ref()?)));
+        let under_way = busy.map(|(endpoint, work)| {
+            work.take_took(&mut took);
+            (Arc::clone(&endpoint.label), work.under_way())
+        });
+        Self { under_way: under_way.collect(), p95: took.quantile(0.95) }
+    }
+}
+
 pub(crate) fn policies(plan: &Plan, service: &str) -> Option<ServicePolicies> {
     let at = plan.services.iter().position(|known| &*known.settings.name == service)?;
     let service = plan.services.get(at)?;
@@ -88,11 +109,10 @@ pub(crate) fn services(plan: &Plan) -> Vec<ServiceStatus> {
         endpoints: service
             .endpoints
             .iter()
-            .enumerate()
-            .map(|(at, endpoint)| EndpointStatus {
+            .map(|endpoint| EndpointStatus {
                 url: Arc::clone(&endpoint.label),
                 healthy: endpoint.is_healthy(),
-                ejected: service.is_ejected(at, Instant::now()),
+                ejected: service.is_ejected(endpoint, Instant::now()),
                 breaker: endpoint.policies.breaker().map(|breaker| breaker.phase()),
                 connections: endpoint.connector.open(),
             })

@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod pool;
 pub(crate) mod rules;
 pub(crate) mod service;
+pub(crate) mod work;
 
 use seaworthy_resilience::http::ReplayBody;
 

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -19,6 +20,7 @@ use crate::connection::{self, Slot};
 use crate::metrics::Meters;
 use crate::plan::{ListenerPlan, Plan};
 use crate::quiet::Quiet;
+use crate::sandbox::Passes;
 use crate::upstream::health;
 use crate::upstream::service::LocalService;
 
@@ -47,6 +49,9 @@ pub(crate) struct Start {
     pub(crate) tracer: Tracer,
     pub(crate) meters: Meters,
     pub(crate) cache: Arc<Store>,
+    pub(crate) passes: Arc<Passes>,
+    /// The number of the plan in force on this core.
+    pub(crate) applied: Arc<AtomicU64>,
 }
 
 /// A bound socket for one core.
@@ -77,6 +82,8 @@ pub(crate) struct Core {
     pub(crate) tracer: Tracer,
     pub(crate) meters: Meters,
     pub(crate) cache: Arc<Store>,
+    pub(crate) passes: Arc<Passes>,
+    applied: Arc<AtomicU64>,
 }
 
 impl Core {
@@ -107,11 +114,20 @@ impl Core {
         let old = self.plan();
         let services = plan.services.iter().map(|service| {
             let same = old.services.iter().find(|local| Arc::ptr_eq(&local.shared, service));
-            same.map_or_else(|| Rc::new(LocalService::new(Arc::clone(service), &self.meters)), Rc::clone)
+            if let Some(same) = same {
+                return Rc::clone(same);
+            }
+            let name = &service.settings.name;
+            let before = old.services.iter().find(|local| local.shared.settings.name == *name);
+            let moved = before.and_then(|before| before.moved(service, &self.meters));
+            Rc::new(moved.unwrap_or_else(|| LocalService::new(Arc::clone(service), &self.meters)))
         });
         let services = services.collect();
         self.meters.plan_changed();
+        let number = plan.number;
         *self.plan.borrow_mut() = Rc::new(LocalPlan { shared: plan, services });
+        // no request of this core begins with an older plan any more
+        self.applied.store(number, Ordering::Release);
     }
 }
 
@@ -123,7 +139,7 @@ pub(crate) fn run(start: Start) -> io::Result<()> {
 }
 
 async fn main(start: Start) -> io::Result<()> {
-    let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache } = start;
+    let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache, passes, applied } = start;
     let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
     let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
     let logged = access.iter().flat_map(AccessLog::headers).filter_map(|name| name.parse().ok()).collect();
@@ -137,6 +153,8 @@ async fn main(start: Start) -> io::Result<()> {
         tracer,
         meters,
         cache,
+        passes,
+        applied,
     });
     core.apply(plan.borrow_and_update().clone());
     let mut checks = health::Checks::default();

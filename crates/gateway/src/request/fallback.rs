@@ -56,7 +56,7 @@ impl Counts {
 pub(super) fn needed(exchange: &Exchange, outcome: &Result<Response<ResponseBody>, Error>) -> bool {
     let possible =
         exchange.route().is_some_and(|r| r.settings.fallback.is_some() || r.settings.cache.is_some());
-    possible && is_outage(outcome)
+    possible && exchange.sandbox.is_none() && is_outage(outcome)
 }
 
 /// Passes a good answer on and replaces a bad one, where the route says how.

@@ -16,6 +16,7 @@ use crate::router;
 use crate::upstream::endpoint::LocalFuture;
 use crate::upstream::rules::LONG_BODY;
 use crate::upstream::service::LocalService;
+use crate::upstream::work::Share;
 use crate::worker::LocalPlan;
 
 /// An answer under way.
@@ -108,6 +109,9 @@ pub(super) async fn send_to(
 
 /// Picks a target by weight.
 pub(super) fn choose(exchange: &Exchange) -> Option<usize> {
+    if let Some(sandbox) = exchange.sandbox {
+        return Some(sandbox);
+    }
     let targets = &exchange.route()?.targets;
     if let [(only, _)] = targets.as_slice() {
         return Some(*only);
@@ -224,7 +228,8 @@ fn accept_switch(exchange: &Exchange, response: &mut Response<ResponseBody>) -> 
     let upgrade = response.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
     match upgrade {
         Some(upgrade) if exchange.upgrade && exchange.info.guard.is_some() => {
-            *exchange.info.tunnel.borrow_mut() = Some(upgrade);
+            let share = response.extensions_mut().remove::<std::sync::Arc<Share>>();
+            *exchange.info.tunnel.borrow_mut() = Some((upgrade, share));
             Ok(())
         }
         // nobody asked for it

@@ -69,6 +69,7 @@ pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Inco
         fate: None,
         route: None,
         service: None,
+        sandbox: None,
         limit: None,
         upgrade: map.contains_key(http::header::UPGRADE),
         starved: false,

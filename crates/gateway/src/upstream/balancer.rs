@@ -1,6 +1,7 @@
 //! Chooses an endpoint for each attempt: of two taken at random the less loaded (power of two choices on peak-EWMA
 //! latency), among those that are healthy, not ejected and whose breaker would admit a call.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -13,39 +14,72 @@ use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 use tower::Service;
 
-use super::endpoint::{LocalEndpoint, LocalFuture};
+use super::endpoint::{Endpoint, LocalEndpoint, LocalFuture};
 use super::rules::Judge;
 use super::service::Service as Shared;
+use super::work::{Share, Work};
 use super::{Request, Response};
 use crate::error::Error;
 use crate::headers::{TRACEPARENT, TRACESTATE};
 use crate::metrics::Meters;
 use crate::request::Trail;
 
-/// One core's choice among the endpoints of a service.
-pub(crate) struct Balancer {
+/// One core's choice among the endpoints of a service. A request that is tried again later finds the endpoints of then.
+pub(crate) struct Balancer(RefCell<Rc<View>>);
+
+/// The endpoints as they are now.
+pub(crate) struct View {
     service: Arc<Shared>,
-    pub(crate) endpoints: Vec<LocalEndpoint>,
+    pub(crate) endpoints: Vec<Rc<LocalEndpoint>>,
 }
 
 impl Balancer {
     pub(crate) fn new(service: Arc<Shared>, meters: &Meters) -> Self {
-        let local = |endpoint: &Arc<_>| LocalEndpoint::new(Arc::clone(endpoint), &service.settings, meters);
+        Self(RefCell::new(Rc::new(View::new(service, &[], meters))))
+    }
+
+    pub(crate) fn view(&self) -> Rc<View> {
+        Rc::clone(&self.0.borrow())
+    }
+
+    /// Goes on with the endpoints that the service has now. Unused connections to those that left are closed.
+    pub(crate) fn follow(&self, service: Arc<Shared>, meters: &Meters) {
+        let before = self.view();
+        let now = View::new(service, &before.endpoints, meters);
+        let stays = |one: &&Rc<LocalEndpoint>| now.endpoints.iter().any(|other| Rc::ptr_eq(one, other));
+        before.endpoints.iter().filter(|endpoint| !stays(endpoint)).for_each(|gone| gone.pool.close());
+        *self.0.borrow_mut() = Rc::new(now);
+    }
+
+    /// Sends a request to the endpoint it picks. Not an async function: the request goes on at once instead of being
+    /// kept in one more future.
+    fn attempt(&self, request: Request) -> LocalFuture<Result<Response, Error>> {
+        self.view().attempt(request)
+    }
+}
+
+impl View {
+    fn new(service: Arc<Shared>, before: &[Rc<LocalEndpoint>], meters: &Meters) -> Self {
+        let local = |endpoint: &Arc<_>| {
+            let known = before.iter().find(|known| Arc::ptr_eq(&known.shared, endpoint));
+            let anew = || Rc::new(LocalEndpoint::new(Arc::clone(endpoint), &service.settings, meters));
+            known.map_or_else(anew, Rc::clone)
+        };
         let endpoints = service.endpoints.iter().map(local).collect();
         Self { service, endpoints }
     }
 
     /// Picks an endpoint, if possible not `avoid`. Where none is fit, the checks that may be wrong are left out one
     /// after the other: health and ejection first. An open breaker then answers for itself.
-    fn pick(&self, now: Instant, avoid: Option<usize>) -> usize {
+    fn pick(&self, now: Instant, avoid: Option<u64>) -> usize {
         if self.endpoints.len() == 1 {
             return 0;
         }
         let fit = |at: usize| {
             let endpoint = &self.endpoints[at].shared;
-            endpoint.is_healthy() && !self.service.is_ejected(at, now) && endpoint.admits(now)
+            endpoint.is_healthy() && !self.service.is_ejected(endpoint, now) && endpoint.admits(now)
         };
-        self.two_choices(now, |at| Some(at) != avoid && fit(at))
+        self.two_choices(now, |at| Some(self.endpoints[at].shared.id) != avoid && fit(at))
             .or_else(|| self.two_choices(now, fit))
             .or_else(|| self.two_choices(now, |at| self.endpoints[at].shared.admits(now)))
             .or_else(|| self.soonest(now))
@@ -87,9 +121,7 @@ impl Balancer {
         (0..self.endpoints.len()).min_by_key(|at| wait(at).unwrap_or(std::time::Duration::MAX))
     }
 
-    /// Sends a request to the endpoint it picks. Not an async function: the request goes on at once instead of being
-    /// kept in one more future.
-    fn attempt(self: &Rc<Self>, mut request: Request) -> LocalFuture<Result<Response, Error>> {
+    fn attempt(&self, mut request: Request) -> LocalFuture<Result<Response, Error>> {
         let now = Instant::now();
         let trail = request.extensions().get::<Arc<Trail>>().cloned();
         let avoid = trail.as_ref().and_then(|trail| trail.last_endpoint());
@@ -100,35 +132,54 @@ impl Balancer {
         if !request.headers().contains_key(http::header::HOST) {
             request.headers_mut().insert(http::header::HOST, endpoint.shared.authority.clone());
         }
-        let span = trail.and_then(|trail| trail.begin_attempt(at, &endpoint.shared.label, &mut request));
+        let span = trail.and_then(|trail| trail.begin_attempt(&endpoint.shared, &mut request));
         let in_flight = endpoint.load.start(now);
+        let share = endpoint.shared.work.as_ref().map(Work::begin);
         let answer = endpoint.call(request);
         let span = span.map(Box::new);
-        Box::pin(Rc::clone(self).follow(at, now, in_flight, span, answer))
-    }
-
-    /// Waits for the head of the answer and notes how the attempt went.
-    async fn follow(
-        self: Rc<Self>,
-        at: usize,
-        now: Instant,
-        in_flight: InFlight,
-        span: Option<Box<RequestSpan>>,
-        answer: LocalFuture<Result<Response, Error>>,
-    ) -> Result<Response, Error> {
-        let result = answer.await;
-        let done = Instant::now();
-        let endpoint = &self.endpoints[at];
-        let outcome = Judge.classify(result.as_ref());
-        in_flight.finish(outcome, done);
-        endpoint.took.observe(done.duration_since(now).as_secs_f64());
-        self.service.record(at, outcome, local_failure(&result), done);
-        if let Some(span) = span {
-            let status = result.as_ref().ok().map(|response| response.status().as_u16());
-            span.end(status, result.as_ref().err().map(Error::reason));
+        let (service, endpoint) = (Arc::clone(&self.service), Rc::clone(endpoint));
+        let answer = follow(service, endpoint, now, in_flight, span, answer);
+        match share {
+            None => Box::pin(answer),
+            Some(share) => Box::pin(keep(share, answer)),
         }
-        result
     }
+}
+
+/// Waits for the head of the answer and notes how the attempt went.
+async fn follow(
+    service: Arc<Shared>,
+    endpoint: Rc<LocalEndpoint>,
+    now: Instant,
+    in_flight: InFlight,
+    span: Option<Box<RequestSpan>>,
+    answer: LocalFuture<Result<Response, Error>>,
+) -> Result<Response, Error> {
+    let result = answer.await;
+    let done = Instant::now();
+    let outcome = Judge.classify(result.as_ref());
+    in_flight.finish(outcome, done);
+    endpoint.took.observe(done.duration_since(now).as_secs_f64());
+    service.record(&endpoint.shared, outcome, local_failure(&result), done);
+    if let Some(span) = span {
+        let status = result.as_ref().ok().map(|response| response.status().as_u16());
+        span.end(status, result.as_ref().err().map(Error::reason));
+    }
+    result
+}
+
+/// The request is under way until its answer's last byte has left, or its tunnel is closed.
+async fn keep(
+    mut share: Share,
+    answer: impl Future<Output = Result<Response, Error>>,
+) -> Result<Response, Error> {
+    let mut response = answer.await?;
+    share.answered();
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        response.extensions_mut().insert(Arc::new(share));
+        return Ok(response);
+    }
+    Ok(response.map(|body| body.watched(Box::new(share))))
 }
 
 /// Whether a failure is the endpoint's own answer, or none came: no connection, a broken one, no answer in time. As in
@@ -143,15 +194,15 @@ fn local_failure(result: &Result<Response, Error>) -> Origin {
 }
 
 impl Trail {
-    fn last_endpoint(&self) -> Option<usize> {
+    fn last_endpoint(&self) -> Option<u64> {
         self.last.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Notes an attempt and gives it a place in the trace.
-    fn begin_attempt(&self, at: usize, label: &Arc<str>, request: &mut Request) -> Option<RequestSpan> {
+    fn begin_attempt(&self, endpoint: &Endpoint, request: &mut Request) -> Option<RequestSpan> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
-        self.last.store(at + 1, Ordering::Relaxed);
-        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(label));
+        self.last.store(endpoint.id + 1, Ordering::Relaxed);
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&endpoint.label));
         let span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
         let parent = span.as_ref()?;
         let (mut child, root) = (parent.child("attempt"), parent.is_root());
@@ -165,7 +216,7 @@ impl Trail {
         if !child.is_recording() {
             return None;
         }
-        child.attribute("server.address", &**label);
+        child.attribute("server.address", &*endpoint.label);
         child.attribute("http.request.method", crate::metrics::method_name(request.method()));
         Some(child)
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use seaworthy_resilience::ewma::{self, PeakEwma};
@@ -15,13 +15,20 @@ use tower::{Layer, Service};
 use super::connect::Connector;
 use super::pool::Pool;
 use super::rules::EndpointPolicies;
+use super::work::Work;
 use super::{Request, Response};
 use crate::error::Error;
 use crate::metrics::Meters;
 use crate::settings;
 
+/// Endpoints made so far.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// What all cores know of an endpoint.
 pub(crate) struct Endpoint {
+    /// No other endpoint of this process has or had it.
+    pub(crate) id: u64,
+    upstream: settings::Upstream,
     /// Its address as metrics and logs show it.
     pub(crate) label: Arc<str>,
     /// `host:port`, for services that want their own name in `Host`.
@@ -32,6 +39,10 @@ pub(crate) struct Endpoint {
     pub(crate) connector: Arc<Connector>,
     /// The verdict of active health checks. Healthy until proven otherwise.
     healthy: AtomicBool,
+    /// Whether an ejection was told of whose end was not.
+    ejected: AtomicBool,
+    /// What it is busy with, where somebody wants to know.
+    pub(crate) work: Option<Arc<Work>>,
 }
 
 impl Endpoint {
@@ -39,6 +50,7 @@ impl Endpoint {
         upstream: &settings::Upstream,
         policies: EndpointPolicies,
         connector: Connector,
+        managed: bool,
     ) -> Self {
         let usual = if upstream.secure { 443 } else { 80 };
         let authority = match upstream.port {
@@ -46,13 +58,40 @@ impl Endpoint {
             port => format!("{}:{port}", upstream.host),
         };
         Self {
-            label: upstream.to_string().into(),
+            id: MADE.fetch_add(1, Ordering::Relaxed),
+            upstream: upstream.clone(),
+            work: managed.then(Arc::default),
+            ejected: AtomicBool::new(false),
+            label: upstream.name.clone().unwrap_or_else(|| upstream.to_string().into()),
             authority: http::HeaderValue::from_str(&authority)
                 .unwrap_or_else(|_| http::HeaderValue::from_static("upstream")),
             policies,
             connector: Arc::new(connector),
             healthy: AtomicBool::new(true),
         }
+    }
+
+    /// Whether it is at this address.
+    pub(crate) fn is(&self, upstream: &settings::Upstream) -> bool {
+        self.upstream == *upstream
+    }
+
+    /// Whether nothing is under way there: no answer awaited or on its way, no tunnel.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.work.as_ref().is_none_or(|work| work.under_way() == 0)
+    }
+
+    pub(crate) fn tell_of_ejection(&self) {
+        self.ejected.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_ejected(&self) -> bool {
+        self.ejected.load(Ordering::Relaxed)
+    }
+
+    /// `true` for one of those who ask at the same time.
+    pub(crate) fn tell_of_return(&self) -> bool {
+        self.ejected.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn is_healthy(&self) -> bool {

@@ -1,7 +1,7 @@
 //! One core's connections to one endpoint. No lock, no other core: a request takes the connection used last (the one
 //! most likely still open) and its response body gives it back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +33,8 @@ pub(crate) struct Pool {
     idle_timeout: Duration,
     idle_limit: usize,
     silence: Duration,
+    /// Whether its endpoint is no longer part of the service.
+    closed: Cell<bool>,
 }
 
 impl Pool {
@@ -45,6 +47,7 @@ impl Pool {
             idle_timeout: settings.idle_timeout,
             idle_limit: settings.idle_connections,
             silence: settings.response_silence,
+            closed: Cell::new(false),
         }
     }
 
@@ -133,9 +136,16 @@ impl Pool {
 
     fn put_back(&self, sender: http1::SendRequest<Body>) {
         let mut idle = self.idle.borrow_mut();
-        if !sender.is_closed() && idle.len() < self.idle_limit {
+        if !sender.is_closed() && idle.len() < self.idle_limit && !self.closed.get() {
             idle.push(Idle { sender, since: Instant::now() });
         }
+    }
+
+    /// Closes what is unused, and will close what is in use once it is over.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.idle.borrow_mut().clear();
+        *self.shared.borrow_mut() = None;
     }
 
     /// Closes what was not used for too long. Called now and then, not per request.

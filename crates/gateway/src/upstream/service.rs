@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use seaworthy_resilience::breaker::Phase;
 use seaworthy_resilience::http::ReplayBody;
@@ -30,13 +29,19 @@ type PlacedPolicy = (Option<Arc<str>>, Arc<dyn PolicyStatus>);
 /// An endpoint among those of its service, under the name that a person knows it by.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    at: usize,
+    id: u64,
     label: Arc<str>,
+}
+
+impl Place {
+    fn of(endpoint: &Endpoint) -> Self {
+        Self { id: endpoint.id, label: Arc::clone(&endpoint.label) }
+    }
 }
 
 impl PartialEq for Place {
     fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
+        self.id == other.id
     }
 }
 
@@ -44,7 +49,7 @@ impl Eq for Place {}
 
 impl Hash for Place {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.at.hash(state);
+        self.id.hash(state);
     }
 }
 
@@ -62,36 +67,49 @@ pub(crate) struct Service {
     /// What its TLS files held.
     files: Vec<Option<Vec<u8>>>,
     outlier: Option<Arc<Outlier<Place>>>,
-    places: Vec<Place>,
-    /// Whether an ejection was told of whose end was not; by place.
-    told: Vec<AtomicBool>,
+    /// The same for all that this one was moved from.
+    lineage: Arc<()>,
 }
 
 impl Service {
     pub(crate) fn new(settings: settings::Service) -> Result<Self, TlsError> {
+        Self::after(settings, None)
+    }
+
+    /// The same service at other addresses, where that is all that changed: what is known of it, and of the endpoints
+    /// that stay, is kept.
+    pub(crate) fn moved(settings: settings::Service, before: &Self) -> Option<Result<Self, TlsError>> {
+        let there = settings::Service { upstreams: settings.upstreams.clone(), ..before.settings.clone() };
+        (there == settings && before.is_current()).then(|| Self::after(settings, Some(before)))
+    }
+
+    fn after(settings: settings::Service, before: Option<&Self>) -> Result<Self, TlsError> {
         let secure = settings.upstreams.iter().any(|upstream| upstream.secure);
         let tls = secure.then(|| tls::client(&settings.tls, settings.protocol)).transpose()?;
-        let policies = Policies::new(settings.policies.clone(), rules::rules());
-        let endpoint = |upstream| {
+        let policies = before.map_or_else(
+            || Policies::new(settings.policies.clone(), rules::rules()),
+            |before| before.policies.clone(),
+        );
+        let endpoint = |upstream: &settings::Upstream| {
+            let same = |known: &&Arc<Endpoint>| known.is(upstream);
+            if let Some(known) = before.and_then(|before| before.endpoints.iter().find(same)) {
+                return Ok(Arc::clone(known));
+            }
             let connector = Connector::new(&settings, upstream, tls.as_ref())?;
-            Ok(Arc::new(Endpoint::new(upstream, policies.fresh_inner(), connector)))
+            let endpoint = Endpoint::new(upstream, policies.fresh_inner(), connector, settings.managed);
+            tell_of_breaker(&settings.name, &endpoint);
+            Ok(Arc::new(endpoint))
         };
         let endpoints: Result<Vec<_>, TlsError> = settings.upstreams.iter().map(endpoint).collect();
         let endpoints = endpoints?;
-        for endpoint in &endpoints {
-            tell_of_breaker(&settings.name, endpoint);
+        let known = before.and_then(|before| before.outlier.clone());
+        let outlier = known.or_else(|| settings.outlier.map(|outlier| Arc::new(Outlier::new(outlier))));
+        if let Some(outlier) = &outlier {
+            outlier.set_members(endpoints.iter().map(|endpoint| Place::of(endpoint)), Instant::now());
         }
-        let place =
-            |(at, endpoint): (usize, &Arc<Endpoint>)| Place { at, label: Arc::clone(&endpoint.label) };
-        let places: Vec<_> = endpoints.iter().enumerate().map(place).collect();
-        let told = places.iter().map(|_| AtomicBool::new(false)).collect();
-        let outlier = settings.outlier.map(|outlier| {
-            let outlier = Outlier::new(outlier);
-            outlier.set_members(places.iter().cloned(), Instant::now());
-            Arc::new(outlier)
-        });
         let files = contents(&settings);
-        Ok(Self { endpoints, policies, files, outlier, places, told, settings })
+        let lineage = before.map_or_else(Arc::default, |before| Arc::clone(&before.lineage));
+        Ok(Self { endpoints, policies, files, outlier, lineage, settings })
     }
 
     /// Whether the files it was made from are still what they were.
@@ -99,28 +117,26 @@ impl Service {
         self.files == contents(&self.settings)
     }
 
-    pub(crate) fn is_ejected(&self, at: usize, now: Instant) -> bool {
-        let Some(place) = self.places.get(at) else { return false };
-        self.outlier.as_ref().is_some_and(|outlier| outlier.is_ejected(place, now))
+    pub(crate) fn is_ejected(&self, endpoint: &Endpoint, now: Instant) -> bool {
+        let Some(outlier) = &self.outlier else { return false };
+        outlier.is_ejected(&Place::of(endpoint), now)
     }
 
     /// Notes how an attempt at an endpoint ended.
-    pub(crate) fn record(&self, at: usize, outcome: Outcome, origin: Origin, now: Instant) {
+    pub(crate) fn record(&self, endpoint: &Endpoint, outcome: Outcome, origin: Origin, now: Instant) {
         let (Some(outlier), Some(ok)) = (&self.outlier, balancer::is_ok(outcome)) else { return };
-        let Some(place) = self.places.get(at) else { return };
-        if let Ejection::Ejected { .. } = outlier.record(place, origin, ok, now) {
-            self.told.get(at).inspect(|told| told.store(true, Ordering::Relaxed));
-            let (service, endpoint) = (&*self.settings.name, &*place.label);
+        if let Ejection::Ejected { .. } = outlier.record(&Place::of(endpoint), origin, ok, now) {
+            endpoint.tell_of_ejection();
+            let (service, endpoint) = (&*self.settings.name, &*endpoint.label);
             tracing::warn!(service, endpoint, "endpoint was ejected after repeated failures");
         }
     }
 
     /// Says which ejections are over. Called now and then by every core; one of them says it.
     fn tell_of_returns(&self, now: Instant) {
-        for (place, told) in self.places.iter().zip(&self.told) {
-            let over = told.load(Ordering::Relaxed) && !self.is_ejected(place.at, now);
-            if over && told.swap(false, Ordering::Relaxed) {
-                let (service, endpoint) = (&*self.settings.name, &*place.label);
+        for endpoint in &self.endpoints {
+            if endpoint.was_ejected() && !self.is_ejected(endpoint, now) && endpoint.tell_of_return() {
+                let (service, endpoint) = (&*self.settings.name, &*endpoint.label);
                 tracing::info!(
                     service,
                     endpoint,
@@ -176,7 +192,7 @@ impl Call<http::Request<RequestBody>> for Unpolicied {
 pub(crate) struct LocalService {
     pub(crate) shared: Arc<Service>,
     balancer: Rc<Balancer>,
-    stack: RefCell<Box<dyn Call<http::Request<RequestBody>>>>,
+    stack: Rc<RefCell<Box<dyn Call<http::Request<RequestBody>>>>>,
 }
 
 impl LocalService {
@@ -192,7 +208,17 @@ impl LocalService {
             true => Box::new(Unpolicied(balanced)),
             false => Box::new(Policied(shared.policies.outer().layer(balanced))),
         };
-        Self { shared, balancer, stack: RefCell::new(stack) }
+        Self { shared, balancer, stack: Rc::new(RefCell::new(stack)) }
+    }
+
+    /// The same way to a service that was moved, also for requests under way.
+    pub(crate) fn moved(&self, shared: &Arc<Service>, meters: &Meters) -> Option<Self> {
+        if !Arc::ptr_eq(&self.shared.lineage, &shared.lineage) {
+            return None;
+        }
+        self.balancer.follow(Arc::clone(shared), meters);
+        let (balancer, stack) = (Rc::clone(&self.balancer), Rc::clone(&self.stack));
+        Some(Self { shared: Arc::clone(shared), balancer, stack })
     }
 
     /// Sends a request through all policies.
@@ -203,7 +229,7 @@ impl LocalService {
     /// Closes upstream connections that were not used for too long.
     pub(crate) fn sweep(&self) {
         self.shared.tell_of_returns(Instant::now());
-        for endpoint in &self.balancer.endpoints {
+        for endpoint in &self.balancer.view().endpoints {
             endpoint.pool.sweep();
         }
     }
