@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 11] = [
     &["seaworthy-delivery"],
     &["seaworthy-gateway", "seaworthy-supervisor", "seaworthy-alerts"],
     &["seaworthy-jobs", "seaworthy-identity", "seaworthy-secrets", "seaworthy-flags"],
-    &["seaworthy-store", "seaworthy-telemetry"],
+    &["seaworthy-process", "seaworthy-store", "seaworthy-telemetry"],
     &["seaworthy-resilience"],
     &["seaworthy-detect", "seaworthy-sentiment"],
     &["seaworthy-core"],
