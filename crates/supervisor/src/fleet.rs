@@ -11,6 +11,7 @@ mod order;
 mod ports;
 mod publish;
 mod run;
+mod running;
 mod sample;
 mod service;
 mod snapshot;
@@ -23,14 +24,15 @@ use crate::metrics::Metrics;
 use crate::settings::{self, Service};
 use crate::status::ServiceStatus;
 use crate::traffic::Traffic;
-use context::{Context, Shared};
+pub(crate) use context::Context;
+use context::Shared;
 use order::{Order, Orders};
+use running::Running;
 use seaworthy_process::{Folder, Process};
 use seaworthy_telemetry::metrics::Registry;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 /// What a fleet is made of.
 pub struct Parts {
@@ -62,16 +64,16 @@ struct Inner {
     /// One change of the set of services at a time. `true`: no more of them.
     changing: tokio::sync::Mutex<bool>,
     /// Services that were left out, while they end. One that comes back waits for it.
-    retired: Mutex<BTreeMap<String, JoinHandle<()>>>,
+    retired: Mutex<BTreeMap<String, Running>>,
     /// Survivors that nobody wants, while they end.
-    strays: Mutex<Vec<JoinHandle<()>>>,
+    strays: Mutex<Vec<Running>>,
 }
 
 struct Entry {
     shared: Arc<Shared>,
     orders: Orders,
     needs: Vec<String>,
-    task: JoinHandle<()>,
+    task: Running,
 }
 
 impl Fleet {
@@ -160,7 +162,12 @@ impl Fleet {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub fn logs(&self, service: &str, replica: Option<&str>, most: usize) -> Result<Vec<Arc<LogLine>>, Error> {
+    pub fn logs(
+        &self,
+        service: &str,
+        replica: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Arc<LogLine>>, Error> {
         self.0.with(service, |entry| entry.shared.logs.latest(replica, most))
     }
 
@@ -234,11 +241,11 @@ impl Fleet {
             let entries: Vec<Entry> = level.iter().filter_map(|name| left.remove(name)).collect();
             entries.iter().for_each(|entry| entry.orders.end());
             for entry in entries {
-                let _ = entry.task.await;
+                entry.task.ended().await;
             }
         }
         for task in self.0.take_ending() {
-            let _ = task.await;
+            task.ended().await;
         }
     }
 
@@ -251,12 +258,9 @@ impl Fleet {
             entry.orders.leave();
         }
         for entry in left.into_values() {
-            let _ = entry.task.await;
+            entry.task.ended().await;
         }
-        for task in self.0.take_ending() {
-            task.abort();
-            let _ = task.await;
-        }
+        drop(self.0.take_ending());
     }
 
     async fn order(&self, service: &str, order: Order) -> Result<(), Error> {
@@ -270,12 +274,12 @@ impl Inner {
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn retired(&self) -> MutexGuard<'_, BTreeMap<String, JoinHandle<()>>> {
+    fn retired(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that is being ended.
-    fn take_ending(&self) -> Vec<JoinHandle<()>> {
+    fn take_ending(&self) -> Vec<Running> {
         let strays = std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner));
         std::mem::take(&mut *self.retired()).into_values().chain(strays).collect()
     }
@@ -285,15 +289,15 @@ impl Inner {
     }
 
     /// Begins with a service, once its predecessor of the same name has ended.
-    fn begin(&self, service: Service, adopted: Vec<adopt::Survivor>, predecessor: Option<JoinHandle<()>>) {
+    fn begin(&self, service: Service, adopted: Vec<adopt::Survivor>, predecessor: Option<Running>) {
         let name = service.name.clone();
         let needs = service.depends_on.clone();
         let shared = Arc::new(Shared::new(&service));
         let (orders, heard) = order::channel(service);
         let task = service::Task::new(Arc::clone(&self.context), Arc::clone(&shared), heard, adopted);
-        let task = tokio::spawn(async move {
+        let task = Running::spawn(async move {
             if let Some(predecessor) = predecessor {
-                let _ = predecessor.await;
+                predecessor.ended().await;
             }
             task.run().await;
         });

@@ -31,6 +31,7 @@ pub mod autoscale;
 mod error;
 pub mod events;
 pub mod fleet;
+mod launch;
 pub mod logs;
 mod metrics;
 mod moment;

@@ -35,7 +35,6 @@ pub struct LogLine {
     pub cut: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn stream<S: Serializer>(stream: &Stream, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(stream.as_str())
 }

@@ -9,13 +9,11 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 }
 
 /// For `#[serde(serialize_with)]` on a moment.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(millis(*time))
 }
 
 /// For `#[serde(serialize_with)]` on a moment that may be absent.
-#[expect(clippy::ref_option, reason = "serde passes a reference")]
 pub(crate) fn optional<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serialize(time, serializer),

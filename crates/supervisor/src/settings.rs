@@ -15,6 +15,7 @@ mod validate;
 mod tests;
 
 pub use autoscale::Autoscale;
+pub(crate) use command::Places;
 pub use command::{Command, SOCKET_DESCRIPTOR};
 pub(crate) use graph::levels;
 pub use graph::validate_all;
@@ -46,7 +47,7 @@ pub enum Port {
 /// A service: what to run, how often, and how to look after it.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Its name, unique: 1–63 of `a–z A–Z 0–9 - _ .`, the first a letter or digit.
+    /// Its name, unique: 1–48 of `a–z A–Z 0–9 - _ .`, the first a letter or digit.
     pub name: String,
     /// What is run.
     pub command: Command,

@@ -2,6 +2,8 @@
 
 /// How far from its target a metric may be without any effect.
 const TOLERANCE: f64 = 0.1;
+/// What is only the fault of binary fractions.
+const HAIR: f64 = 1e-9;
 
 /// What one replica reads, in the unit of the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,11 +69,11 @@ pub(super) fn whole(current: u32, target: f64, value: Option<f64>, readings: &[R
 }
 
 fn tolerable(ratio: f64) -> bool {
-    (ratio - 1.0).abs() <= TOLERANCE
+    (ratio - 1.0).abs() <= TOLERANCE + HAIR
 }
 
-/// Rounded up, but for what is only the fault of binary fractions.
+/// Rounded up.
 fn ceil(replicas: f64) -> u32 {
     // a cast from a float stops at the bounds of the type
-    (replicas - 1e-9).ceil().max(0.0) as u32
+    (replicas - HAIR).ceil().max(0.0) as u32
 }

@@ -179,12 +179,15 @@ fn judge(settings: &Autoscale, current: u32, sample: &Sample) -> Vec<Judged> {
 }
 
 fn p95(target: Duration, current: u32, sample: &Sample) -> Judged {
-    let readings = readings(sample, |_| None);
-    let value = sample.p95.map(|p95| p95.as_secs_f64());
+    let readings = readings(sample, |load| load.in_flight);
+    // without requests there is nothing to measure: that is no load, unless all of them hang
+    let idle = !readings.is_empty() && readings.iter().all(|reading| reading.value == Some(0.0));
+    let value = sample.p95.map(|p95| p95.as_secs_f64()).or(idle.then_some(0.0));
     let judgement = metric::whole(current, target.as_secs_f64(), value, &readings);
     let target = duration::format(target);
     let text = match sample.p95 {
         Some(p95) => format!("p95 {:.0}ms of {target}", p95.as_secs_f64() * 1_000.0),
+        None if idle => format!("no requests, p95 of {target}"),
         None => "p95 unknown".to_owned(),
     };
     Judged { text, judgement }

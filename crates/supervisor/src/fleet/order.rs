@@ -56,7 +56,10 @@ pub(super) fn channel(service: Service) -> (Orders, Heard) {
     let (queue, queue_heard) = mpsc::channel(WAITING);
     let (wish, wish_heard) = watch::channel(Wish::Run);
     let (settings, settings_heard) = watch::channel(Arc::new(service));
-    (Orders { queue, wish, settings }, Heard { queue: queue_heard, wish: wish_heard, settings: settings_heard })
+    (
+        Orders { queue, wish, settings },
+        Heard { queue: queue_heard, wish: wish_heard, settings: settings_heard },
+    )
 }
 
 impl Orders {

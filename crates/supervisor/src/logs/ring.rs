@@ -59,8 +59,12 @@ impl Kept {
     fn latest(&self, replica: Option<&str>, most: usize) -> Vec<Arc<LogLine>> {
         let wanted = |name: &str| replica.is_none_or(|replica| replica == name);
         let of = |lines: &Lines| lines.lines.iter().rev().take(most).cloned().collect::<Vec<_>>();
-        let mut lines: Vec<_> =
-            self.by_replica.iter().filter(|(name, _)| wanted(name)).flat_map(|(_, lines)| of(lines)).collect();
+        let mut lines: Vec<_> = self
+            .by_replica
+            .iter()
+            .filter(|(name, _)| wanted(name))
+            .flat_map(|(_, lines)| of(lines))
+            .collect();
         lines.sort_by_key(|(count, _)| *count);
         let first = lines.len().saturating_sub(most);
         lines.drain(first..).map(|(_, line)| line).collect()

@@ -52,7 +52,8 @@ pub enum Input {
 pub struct Ending {
     /// Whether with status 0.
     pub success: bool,
-    /// The word for it: [`Reason::Completed`], [`Reason::Error`], [`Reason::OOMKilled`] or [`Reason::Failed`].
+    /// The word for it: [`Reason::Completed`], [`Reason::Error`], [`Reason::OOMKilled`] or [`Reason::Failed`]; of the last
+    /// run also [`Reason::Unhealthy`], where a probe was the cause.
     pub reason: Reason,
     /// How, in words.
     pub words: String,
@@ -82,6 +83,13 @@ pub enum Action {
     Terminate,
     /// Kill it and whatever it left.
     Kill,
+    /// A probe failed such that it counts.
+    Unhealthy {
+        /// Which.
+        which: Which,
+        /// What is wrong.
+        why: String,
+    },
     /// Tell what happened.
     Note(Reason, String),
 }
@@ -129,6 +137,11 @@ impl Replica {
         let mut nothing_to_say = Vec::new();
         replica.begin_probes(now, started, &mut nothing_to_say);
         replica
+    }
+
+    /// Takes over settings that do not touch what runs: those of the same template.
+    pub fn renew(&mut self, service: Arc<Service>) {
+        self.service = service;
     }
 
     /// Where it stands.
@@ -261,7 +274,8 @@ impl Replica {
         let again = self.state == State::NotReady;
         self.go(now, State::Ready);
         let took = self.started.map_or(Duration::ZERO, |started| now.duration_since(started));
-        let took = duration::format(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
+        let took =
+            duration::format(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
         let text = if again { "ready again".to_owned() } else { format!("ready {took} after its start") };
         out.push(Action::Note(Reason::Ready, text));
     }
@@ -309,7 +323,7 @@ impl Replica {
         if let Err(why) = &result
             && answer.counts
         {
-            out.push(Action::Note(Reason::Unhealthy, format!("{} probe failed: {why}", which.as_str())));
+            out.push(Action::Unhealthy { which, why: why.clone() });
         }
         match (which, answer.news, self.state) {
             (Which::Startup, Some(true), State::Starting { .. }) => {
@@ -361,7 +375,9 @@ impl Replica {
 
     fn exited(&mut self, now: Instant, ending: Ending, out: &mut Vec<Action>) {
         self.probes.clear();
-        self.last_ending = Some(ending.clone());
+        let asked = matches!(self.state, State::Stopping { .. });
+        let reason = if asked { Reason::Unhealthy } else { ending.reason };
+        self.last_ending = Some(Ending { reason, ..ending.clone() });
         match self.state {
             // it was told to, or would have been
             State::Draining { .. } | State::Stopping { then: Then::End, .. } => {
@@ -373,7 +389,6 @@ impl Replica {
             | State::NotReady
             | State::Stopping { then: Then::Restart, .. } => {
                 // one that was ended because it was ill did not complete, whatever its status
-                let asked = matches!(self.state, State::Stopping { .. });
                 out.push(Action::Note(ending.reason, ending.words.clone()));
                 self.after(now, &ending, ending.success && !asked, out);
             }

@@ -85,30 +85,31 @@ pub fn plan<Id: Copy>(view: &View<'_, Id>) -> Vec<Step<Id>> {
     let ready_left = count_ready(&staying) - count_ready(&surplus);
     let unready_new = new_left - (count_ready(&new) - count_ready(&surplus));
     let must_be_ready = replicas.saturating_sub(view.bounds.unavailable as usize);
-    steps.extend(replaced(&old, new_left, ready_left, unready_new, must_be_ready).map(Step::Stop));
+    steps
+        .extend(replaced(&old, new_left, ready_left, unready_new, must_be_ready).into_iter().map(Step::Stop));
     steps
 }
 
 /// Old ones that can be ended: first those that are not ready, as long as what comes could still make up for them; then
 /// ready ones, as long as enough others are.
-fn replaced<'a, Id: Copy>(
-    old: &[&'a Member<Id>],
+fn replaced<Id: Copy>(
+    old: &[&Member<Id>],
     new: usize,
     ready: usize,
     unready_new: usize,
     must_be_ready: usize,
-) -> impl Iterator<Item = Id> + use<'a, Id> {
-    let (ready_old, unready_old): (Vec<_>, Vec<_>) =
+) -> Vec<Id> {
+    let (ready_old, unready_old): (Vec<&Member<Id>>, Vec<&Member<Id>>) =
         old.iter().copied().partition(|member| member.standing == Standing::Ready);
     let spare = (new + old.len()).saturating_sub(must_be_ready + unready_new);
     let unready = unready_old.into_iter().take(spare);
     let ready = ready_old.into_iter().take(ready.saturating_sub(must_be_ready));
-    unready.chain(ready).map(|member| member.id)
+    unready.chain(ready).map(|member| member.id).collect()
 }
 
 /// Which of them are missed least: those not ready first, among equals the youngest.
 fn in_order_of_loss<'a, Id>(members: &[&'a Member<Id>]) -> Vec<&'a Member<Id>> {
-    let mut order: Vec<_> = members.iter().copied().rev().collect();
+    let mut order: Vec<&Member<Id>> = members.iter().copied().rev().collect();
     order.sort_by_key(|member| member.standing == Standing::Ready);
     order
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// More replicas than any one machine has use for.
 const MOST_REPLICAS: u32 = 1_000;
-const LONGEST_NAME: usize = 63;
+/// Names of replicas and of their folders are made of it.
+const LONGEST_NAME: usize = 48;
 
 #[derive(Default)]
 pub(super) struct Findings(pub(super) Vec<Contradiction>);
@@ -28,7 +29,7 @@ impl Service {
         found.expect(
             is_name(&self.name),
             "name",
-            "must be 1 to 63 of a-z A-Z 0-9 - _ . and begin with a letter or digit",
+            "must be 1 to 48 of a-z A-Z 0-9 - _ . and begin with a letter or digit",
         );
         self.check_command(&mut found);
         self.check_environment(&mut found);

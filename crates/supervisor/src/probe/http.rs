@@ -1,0 +1,118 @@
+//! HTTP, as the kubelet asks: `GET`, any status from 200 to 399, redirects followed within the replica.
+
+use super::connect;
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, LOCATION};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+
+/// How much of an answer is read.
+const BODY: usize = 10 << 10;
+/// How much of it is shown.
+const SHOWN: usize = 256;
+const REDIRECTS: usize = 10;
+
+pub(super) async fn ask(addr: SocketAddr, path: &str, headers: &[(String, String)]) -> Result<(), String> {
+    let headers = head(addr, headers)?;
+    let mut path = PathAndQuery::try_from(path).map_err(|error| error.to_string())?;
+    for _ in 0..REDIRECTS {
+        let answer = get(addr, &path, headers.clone()).await?;
+        match answer {
+            Answer::Fine => return Ok(()),
+            Answer::Redirect(to) => path = to,
+        }
+    }
+    Err(format!("more than {REDIRECTS} redirects"))
+}
+
+enum Answer {
+    Fine,
+    /// To another path of the same replica.
+    Redirect(PathAndQuery),
+}
+
+fn head(addr: SocketAddr, more: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let host = HeaderValue::try_from(addr.to_string()).map_err(|error| error.to_string())?;
+    headers.insert(HOST, host);
+    headers.insert("user-agent", HeaderValue::from_static("seaworthy-probe"));
+    headers.insert("accept", HeaderValue::from_static("*/*"));
+    for (name, value) in more {
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        let value = HeaderValue::try_from(value).map_err(|error| error.to_string())?;
+        headers.insert(name, value);
+    }
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(headers)
+}
+
+async fn get(addr: SocketAddr, path: &PathAndQuery, headers: HeaderMap) -> Result<Answer, String> {
+    let stream = connect(addr).await?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = Uri::from(path.clone());
+    *request.headers_mut() = headers;
+    let answered = async {
+        let answer = sender.send_request(request).await.map_err(|error| with_cause(&error))?;
+        judge(addr, answer).await
+    };
+    // within this future: whoever drops it closes the connection
+    tokio::select! {
+        biased;
+        answer = answered => answer,
+        ended = connection => Err(match ended {
+            Ok(()) => "the connection was closed without an answer".to_owned(),
+            Err(error) => with_cause(&error),
+        }),
+    }
+}
+
+async fn judge(addr: SocketAddr, answer: Response<Incoming>) -> Result<Answer, String> {
+    let status = answer.status();
+    if status.is_redirection()
+        && let Some(to) = answer.headers().get(LOCATION)
+    {
+        // one that leads elsewhere is not followed: the replica answered
+        return Ok(within(addr, to).map_or(Answer::Fine, Answer::Redirect));
+    }
+    if (200..400).contains(&status.as_u16()) {
+        return Ok(Answer::Fine);
+    }
+    // the status is the answer; the body only helps to understand it
+    let body = match Limited::new(answer.into_body(), BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    let body = String::from_utf8_lossy(&body);
+    let shown = &body[..body.floor_char_boundary(SHOWN)];
+    Err(match shown.trim() {
+        "" => format!("status {}", status.as_u16()),
+        text => format!("status {}: {}", status.as_u16(), text.escape_debug()),
+    })
+}
+
+/// The path that a redirect leads to, where it stays at the replica.
+fn within(addr: SocketAddr, to: &HeaderValue) -> Option<PathAndQuery> {
+    let uri = Uri::try_from(to.as_bytes()).ok()?;
+    let same = match uri.authority() {
+        None => to.as_bytes().starts_with(b"/"),
+        Some(authority) => {
+            let host = matches!(authority.host(), "localhost") || authority.host() == addr.ip().to_string();
+            uri.scheme_str() == Some("http") && host && authority.port_u16().unwrap_or(80) == addr.port()
+        }
+    };
+    uri.path_and_query().cloned().filter(|_| same)
+}
+
+fn with_cause(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
