@@ -74,6 +74,8 @@ fn try_keep() -> io::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     // what it holds for a moment must not be found on the disk
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // what Seaworthy's own parent left open in it concerns no program
+    close_fds::set_fds_cloexec(3, &[]);
     // shown by ps; nothing depends on it
     let _ = rustix::thread::set_name(c"sw-keeper");
     let owner = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);

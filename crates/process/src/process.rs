@@ -50,7 +50,6 @@ enum State {
 }
 
 /// What a process and its handles share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     folder: Arc<Inner>,
     place: Place,

@@ -11,16 +11,24 @@ use crate::protocol::{self, Decoder, Failure, Program};
 use rustix::io::{dup2, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-use std::ffi::{OsStr, OsString};
+use signal_hook::consts::*;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Where `sd_listen_fds(3)` has the first socket.
 const LISTEN_FD: i32 = 3;
+/// Every signal that can be ignored; SIGPIPE is seen to by the standard library.
+const HEEDED: [i32; 21] = [
+    SIGHUP, SIGINT, SIGQUIT, SIGTRAP, SIGABRT, SIGBUS, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCHLD, SIGCONT,
+    SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH,
+];
 
 pub(super) fn main(keeper: u32) -> ExitCode {
     match prepare_channel() {
@@ -58,6 +66,7 @@ fn become_program(channel: &mut UnixStream, slot: OwnedFd, keeper: u32) -> Resul
         error: format!("{}: {error}", program.folder.display()),
     })?;
     let mut command = command(&program, &account, socket, slot)?;
+    heed_signals().map_err(at(Stage::Program))?;
     channel.write_all(&protocol::frame(protocol::READY, &[])).map_err(at(Stage::Keeper))?;
     let error = command.exec();
     let name = program.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -164,20 +173,22 @@ fn command(
         return Ok(command);
     };
     command.env("LISTEN_FDS", "1").env("LISTEN_PID", std::process::id().to_string());
-    if slot.as_raw_fd() == LISTEN_FD {
-        dup2(&socket, &mut slot).map_err(|error| at(Stage::Socket)(error.into()))?;
-        // stays open into the program
-        std::mem::forget(slot);
-        return Ok(command);
+    if slot.as_raw_fd() != LISTEN_FD {
+        let taken = io::Error::other("the file descriptor of its place is taken");
+        return Err(at(Stage::Socket)(taken));
     }
-    // Seaworthy itself was started with a file open there: only a shell can put something in its place
-    Ok(through_shell(&command, program, socket))
+    dup2(&socket, &mut slot).map_err(|error| at(Stage::Socket)(error.into()))?;
+    // stays open into the program
+    std::mem::forget(slot);
+    Ok(command)
 }
 
-fn through_shell(command: &Command, program: &Program, socket: OwnedFd) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg("exec \"$0\" \"$@\" 3<&0 </dev/null").args(&program.argv).stdin(socket).env_clear();
-    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    shell.envs(set.collect::<Vec<(&OsStr, &OsStr)>>());
-    shell
+/// Signals that Seaworthy was started to ignore (by `nohup`, by a shell in the background) would stay ignored. A
+/// handler does not outlive the beginning of the program: the kernel puts the default in its place.
+fn heed_signals() -> io::Result<()> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for number in HEEDED {
+        signal_hook::flag::register(number, Arc::clone(&flag))?;
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use crate::procfs;
 use crate::protocol;
 use crate::signal::Signal;
 use crate::usage::Usage;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const DYING: Duration = Duration::from_secs(30);
 
 /// A process as something to act upon. Clones mean the same process, and never another one that got its number.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("id", &self.id()).field("pid", &self.pid()).finish_non_exhaustive()
+    }
 }
 
 impl Handle {

@@ -14,7 +14,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A keeper that was started here, or adopted.
-#[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) pid: u32,
     /// Readable once it has ended.

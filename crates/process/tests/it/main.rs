@@ -1,1 +1,11 @@
-//! Real processes.
+//! Real processes, as they misbehave in the wild.
+
+mod ends;
+mod folders;
+mod harness;
+mod launches;
+mod limits;
+mod orphans;
+mod output;
+mod owners;
+mod trees;
