@@ -12,7 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the lock of an owner that is gone may outlive it: a child of it that was just being born has it too.
+/// How long the lock of an owner that is gone, or was this process itself, may outlive it: a child that was just being
+/// born has it too.
 const AFTERGLOW: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -26,7 +27,7 @@ pub(super) async fn acquire(path: &Path, patience: Duration) -> Result<File, Err
         let folder = path.to_owned();
         match blocking(move || try_lock(&folder)).await?? {
             Attempt::Locked(file) => return Ok(file),
-            Attempt::Held { dead: true, .. } if !generous => {
+            Attempt::Held { gone: true, .. } if !generous => {
                 generous = true;
                 deadline = deadline.max(Instant::now() + AFTERGLOW);
             }
@@ -62,7 +63,7 @@ fn prepare(path: &Path) -> Result<(), Error> {
 
 enum Attempt {
     Locked(File),
-    Held { holder: String, dead: bool },
+    Held { holder: String, gone: bool },
 }
 
 fn try_lock(folder: &Path) -> Result<Attempt, Error> {
@@ -88,8 +89,11 @@ fn write_holder(file: &mut File) -> std::io::Result<()> {
 
 fn held(path: &Path) -> Attempt {
     match files::read_json::<Identity>(path) {
-        Ok(holder) => Attempt::Held { dead: holder.open().is_none(), holder: holder.pid.to_string() },
-        Err(_) => Attempt::Held { holder: "unknown".to_owned(), dead: false },
+        Ok(holder) => {
+            let gone = holder.pid == std::process::id() || holder.open().is_none();
+            Attempt::Held { gone, holder: holder.pid.to_string() }
+        }
+        Err(_) => Attempt::Held { holder: "unknown".to_owned(), gone: false },
     }
 }
 

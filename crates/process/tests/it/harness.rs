@@ -83,7 +83,23 @@ impl Drop for Bed {
             left.into_iter().for_each(|pid| signal(pid, "KILL"));
             std::thread::sleep(Duration::from_millis(5));
         }
+        // what the next owner would take away
+        let tag = fs::read_to_string(self.path().join("tag")).unwrap_or_else(|_| "none".to_owned());
+        remove_groups(Path::new("/sys/fs/cgroup"), &format!("seaworthy-{tag}-"), 8);
         let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn remove_groups(below: &Path, prefix: &str, depth: u32) {
+    for entry in fs::read_dir(below).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+            let _ = fs::remove_dir(entry.path());
+        } else if depth > 0 {
+            remove_groups(&entry.path(), prefix, depth - 1);
+        }
     }
 }
 
