@@ -1,4 +1,4 @@
-//! The control API: health, metrics, services and their policies, the cache, jobs, queues, schedules and dead
+//! The control API: health, metrics, services with their policies and replicas, the cache, jobs, queues, schedules and dead
 //! letters.
 //!
 //! It must never be needed for traffic to flow: it reads the data plane and gives it orders, and the data plane waits
@@ -12,6 +12,7 @@ mod jobs;
 mod metrics;
 mod problem;
 mod queues;
+mod replicas;
 mod request;
 mod schedules;
 mod services;
@@ -30,6 +31,7 @@ use utoipa_axum::routes;
 pub use guard::Guard;
 pub use jobs::{JobsDoor, JobsState, OpenJobs};
 pub use problem::Problem;
+pub use replicas::FleetDoor;
 
 /// Where the process stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Control {
     pub lifecycle: Lifecycle,
     /// The way to jobs.
     pub jobs: JobsDoor,
+    /// The way to the services that are run here.
+    pub fleet: FleetDoor,
     /// Who may talk to it.
     pub guard: Guard,
 }
@@ -84,7 +88,7 @@ const LARGEST_BODY: usize = 16 << 20;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Seaworthy control API",
-    description = "Health, metrics, services with their policies, the response cache, jobs, queues, schedules and dead \
+    description = "Health, metrics, services with their policies and replicas, the response cache, jobs, queues, schedules and dead \
                    letters of a running Seaworthy.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
 ))]
@@ -98,6 +102,13 @@ fn documented() -> OpenApiRouter<Control> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(services::list))
         .routes(routes!(services::policies))
+        .routes(routes!(replicas::show, replicas::scale))
+        .routes(routes!(replicas::restart))
+        .routes(routes!(replicas::stop))
+        .routes(routes!(replicas::start))
+        .routes(routes!(replicas::sandbox, replicas::end_sandbox))
+        .routes(routes!(replicas::events))
+        .routes(routes!(replicas::logs))
         .routes(routes!(cache::purge))
         .routes(routes!(jobs::list, jobs::create))
         .routes(routes!(jobs::bulk))

@@ -24,7 +24,14 @@ fn control() -> Control {
     };
     let gateway = Arc::new(Gateway::start(settings, options).unwrap());
     let guard = Guard::new("127.0.0.1:7700".parse().unwrap(), Vec::new(), false);
-    Control { gateway, metrics, lifecycle: Lifecycle::default(), jobs: JobsDoor::shut(), guard }
+    Control {
+        gateway,
+        metrics,
+        lifecycle: Lifecycle::default(),
+        jobs: JobsDoor::shut(),
+        fleet: FleetDoor::shut(),
+        guard,
+    }
 }
 
 async fn ask(control: &Control, method: &str, path: &str, body: &'static str) -> (u16, String) {

@@ -1,7 +1,7 @@
 //! The handle on a running data plane.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::cache::Store;
 use crate::metrics::Meters;
 use crate::plan::{Plan, PlanError};
 use crate::sandbox::Passes;
-use crate::settings::{self, Settings, Upstream};
+use crate::settings::{Settings, Upstream};
 use crate::status::{self, ServicePolicies, Workload};
 use crate::wanted::{Leaving, Wanted};
 use crate::worker::{self, Socket, Stage, Start};
@@ -39,6 +39,8 @@ pub struct Options {
 pub struct Gateway {
     /// What was configured, and where managed services are now.
     wanted: Mutex<Wanted>,
+    /// Whether it has drained.
+    over: AtomicBool,
     /// Per core, the number of the plan in force.
     applied: Vec<Arc<AtomicU64>>,
     passes: Arc<Passes>,
@@ -74,8 +76,17 @@ impl Gateway {
         let passes = Arc::new(Passes::new().map_err(|_| StartError::Random)?);
         let (sockets, wanted) = (Vec::new(), Mutex::new(wanted));
         let applied = (0..options.threads.max(1)).map(|_| Arc::default()).collect();
-        let mut gateway =
-            Self { wanted, applied, passes, plan, stage, sockets, threads: Mutex::default(), cache };
+        let mut gateway = Self {
+            wanted,
+            over: AtomicBool::new(false),
+            applied,
+            passes,
+            plan,
+            stage,
+            sockets,
+            threads: Mutex::default(),
+            cache,
+        };
         for index in 0..options.threads.max(1) {
             gateway.start_core(index, &options).map_err(StartError::Thread)?;
         }
@@ -170,11 +181,12 @@ impl Gateway {
     /// Whether nothing is under way any more at an endpoint that was taken out, and nothing more will come.
     pub fn has_left(&self, service: &str, endpoint: &Upstream) -> bool {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays =
-            |stays: &&settings::Service| stays.upstreams.contains(endpoint) && *stays.name == *service;
-        let here = wanted.settings().services.iter().any(|known| stays(&known));
+        let plan = self.plan.borrow().clone();
+        let mut of_service = plan.services.iter().filter(|known| *known.settings.name == *service);
+        let here = of_service.any(|known| known.endpoints.iter().any(|known| known.is(endpoint)));
         let known = |leaving: &&Leaving| &*leaving.service == service && leaving.endpoint.is(endpoint);
-        !here && wanted.leaving.iter().filter(known).all(|leaving| self.is_over(leaving))
+        let over = self.over.load(Ordering::Acquire);
+        over || (!here && wanted.leaving.iter().filter(known).all(|leaving| self.is_over(leaving)))
     }
 
     /// A value for the header [`HEADER`](crate::sandbox::HEADER), good for some time: see [`sandbox`](crate::sandbox).
@@ -199,6 +211,9 @@ impl Gateway {
                 tracing::error!("a core panicked");
             }
         }
+        // nothing is under way any more, and no core follows plans
+        self.applied.iter().for_each(|core| core.store(u64::MAX, Ordering::Release));
+        self.over.store(true, Ordering::Release);
     }
 
     /// Longest time [`drain`](Self::drain) can take.

@@ -1,4 +1,4 @@
-//! Commands that talk to a running Seaworthy: jobs, queues, schedules, dead letters.
+//! Commands that talk to a running Seaworthy: services, jobs, queues, schedules, dead letters.
 
 pub(crate) mod dead_letter;
 pub(crate) mod job;
@@ -6,6 +6,7 @@ mod output;
 pub(crate) mod queue;
 mod reach;
 pub(crate) mod schedule;
+pub(crate) mod service;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;

@@ -34,6 +34,9 @@ enum Command {
     /// Print what a configuration may hold
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// See services and their replicas, restart, stop, start and scale them
+    #[command(alias = "services")]
+    Service(client::service::Service),
     /// Enqueue jobs, watch them, call them off
     Job(client::job::Job),
     /// See queues, pause them, limit them
@@ -45,6 +48,13 @@ enum Command {
     DeadLetter(client::dead_letter::DeadLetters),
     /// Show what the gateway does for a fragile service, with real traffic, in under a minute
     Demo(demo::Options),
+    /// What stands beside a replica; `up` starts it
+    #[command(hide = true, name = up::KEEPER)]
+    Keeper {
+        /// What `up` says
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// A service that fails on purpose; the demo runs it
     #[command(hide = true)]
     Fragile(seaworthy_fragile::Options),
@@ -67,10 +77,12 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Schema) => print(&format!("{:#}\n", config::schema())),
         Command::Config(ConfigCommand::Reference) => print(&config::reference::markdown()),
         Command::Config(ConfigCommand::Openapi) => print(&seaworthy_api::openapi()),
+        Command::Service(service) => return ended(service.run()),
         Command::Job(job) => return ended(job.run()),
         Command::Queue(queue) => return ended(queue.run()),
         Command::Schedule(schedule) => return ended(schedule.run()),
         Command::DeadLetter(letters) => return ended(letters.run()),
+        Command::Keeper { .. } => return seaworthy_process::keeper::main(),
         Command::Demo(options) => demo::run(options).map_err(|error| error.to_string()),
         Command::Fragile(options) => match seaworthy_fragile::run(&options) {
             Ok(code) => return code,

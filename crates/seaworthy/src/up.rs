@@ -2,6 +2,7 @@
 
 mod jobs;
 mod reload;
+mod services;
 mod sockets;
 mod telemetry;
 
@@ -19,6 +20,8 @@ use crate::config::{self, Compiled};
 use crate::takeover::{self, Heir};
 use jobs::JobsThread;
 use reload::Reloads;
+pub(crate) use services::KEEPER;
+use services::Services;
 pub(crate) use sockets::Sockets;
 
 /// What to run.
@@ -64,6 +67,9 @@ pub(crate) enum Error {
     /// Taking over from a predecessor.
     #[error("{0}")]
     Takeover(#[from] takeover::Error),
+    /// Services that are to be run here.
+    #[error("services cannot be run: {0}")]
+    Services(String),
     /// The control runtime.
     #[error("the control runtime failed: {0}")]
     Runtime(#[source] io::Error),
@@ -112,18 +118,23 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
     let gateway = Arc::new(Gateway::start(compiled.gateway.clone(), gateway_options)?);
     let mut sockets = Sockets::new(threads);
-    gateway.listen(sockets.open(&addresses, &mut heir)?);
+    let opened = sockets.open(&addresses, &mut heir)?;
     let control_socket = sockets.open_control(compiled.control, &mut heir)?;
     let lifecycle = Lifecycle::default();
     let mut jobs = JobsThread::new(&metrics, &tracer);
+    let mut services = Services::new(&metrics, &gateway, &compiled.run_folder);
     let control = Control {
         gateway: Arc::clone(&gateway),
+        fleet: services.door(),
         metrics: metrics.clone(),
         lifecycle: lifecycle.clone(),
         jobs: jobs.door(),
         guard: Guard::new(compiled.control, compiled.control_hosts.clone(), compiled.remote_changes),
     };
     let served = tokio::spawn(serve_control(control_socket, control));
+    // what still runs of an earlier life is back in place before the first request
+    services.start(&compiled.processes).await?;
+    gateway.listen(opened);
     lifecycle.enter(Phase::Ready);
     for address in &addresses {
         tracing::info!(%address, threads, "listening");
@@ -133,11 +144,12 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     // what the new configuration does not listen on any more must not be left open with nobody behind it
     drop(heir);
     jobs.apply(compiled.jobs.as_ref());
-    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs);
+    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs, services);
     let why = live(&mut reloads, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
     lifecycle.enter(Phase::Draining);
     let worked = reloads.stop_jobs();
+    let services = reloads.take_services();
     // closes our copies of the listening sockets: the kernel must not complete connections that nobody will serve
     drop(reloads);
     if why == TAKEN_OVER {
@@ -148,6 +160,12 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     let drained = tokio::task::spawn_blocking(move || draining.drain());
     finish(tokio::spawn(async move {
         let _ = tokio::join!(drained, worked);
+        // replicas answer what is under way, and jobs may call them
+        if why != TAKEN_OVER
+            && let Some(mut services) = services
+        {
+            let _ = services.stop().await;
+        }
     }))
     .await;
     served.abort();
@@ -199,10 +217,17 @@ async fn live(reloads: &mut Reloads, takeover: Option<&std::path::Path>) -> Resu
             _ = hangup.recv() => reloads.reload("SIGHUP"),
             () = reloads.file_changed() => reloads.reload("file change"),
             asked = successor.asked() => match asked {
-                Ok(ask) => match takeover::hand_over(ask, reloads.sockets()).await {
-                    Ok(()) => return Ok(TAKEN_OVER),
-                    Err(error) => tracing::warn!(%error, "a successor failed to take over; going on"),
-                },
+                Ok(ask) => {
+                    // the successor needs them before it is ready; until then requests go where replicas are now
+                    reloads.leave_services().await;
+                    match takeover::hand_over(ask, reloads.sockets()).await {
+                        Ok(()) => return Ok(TAKEN_OVER),
+                        Err(error) => {
+                            tracing::warn!(%error, "a successor failed to take over; going on");
+                            reloads.take_services_back().await;
+                        }
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "take-over socket failed"),
             },
         }

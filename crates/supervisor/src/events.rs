@@ -12,8 +12,6 @@ use std::time::SystemTime;
 
 /// How many events are kept of each service.
 pub const KEPT: usize = 256;
-/// Among how many of the latest a repetition is looked for.
-const LOOK_BACK: usize = 32;
 /// How much of a message is kept, in bytes.
 const LONGEST_MESSAGE: usize = 2_048;
 
@@ -43,15 +41,16 @@ pub struct Event {
 pub(crate) struct Ring(VecDeque<Event>);
 
 impl Ring {
-    /// Adds one; what has just been said in the same words is counted instead.
+    /// Adds one; what was said in the same words is counted instead.
     pub(crate) fn note(&mut self, now: SystemTime, reason: Reason, replica: Option<Arc<str>>, message: &str) {
         let message = cut(message);
-        let same = |event: &&mut Event| {
-            event.reason == reason && event.replica == replica && event.message == message
-        };
-        if let Some(event) = self.0.iter_mut().rev().take(LOOK_BACK).find(same) {
+        let same =
+            |event: &Event| event.reason == reason && event.replica == replica && event.message == message;
+        let known = self.0.iter().rposition(same).and_then(|at| self.0.remove(at));
+        if let Some(mut event) = known {
             event.last = now;
             event.count += 1;
+            self.0.push_back(event);
             return;
         }
         if self.0.len() == KEPT {
@@ -62,7 +61,7 @@ impl Ring {
         self.0.push_back(Event { first: now, last: now, count: 1, severity, reason, replica, message });
     }
 
-    /// All of them, in the order in which they happened first.
+    /// All of them, in the order in which they happened last.
     pub(crate) fn list(&self) -> Vec<Event> {
         self.0.iter().cloned().collect()
     }

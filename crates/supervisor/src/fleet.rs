@@ -150,7 +150,7 @@ impl Fleet {
         self.0.with(service, |entry| entry.shared.watch())
     }
 
-    /// What happened to a service, in the order in which it happened first.
+    /// What happened to a service, in the order in which it happened last.
     ///
     /// # Errors
     /// [`Error::NotFound`].

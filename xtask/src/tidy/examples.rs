@@ -37,11 +37,18 @@ fn start(path: &Path) -> Result<()> {
     let store = run::root().join("target/examples");
     std::fs::create_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))?;
     command.env("SEAWORTHY_STORE_URL", format!("sqlite://{}/state.db", store.display()));
+    command.env("SEAWORTHY_RUN_FOLDER", store.join("run"));
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
     let ready = wait_until_ready(&mut child);
-    let _ = child.kill();
-    let _ = child.wait();
-    ready.map_err(|error| format!("{}: {error}", path.display()))
+    // what it runs ends with it, unless it is killed
+    let asked = Command::new("kill").arg(child.id().to_string()).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        let _ = child.kill();
+    }
+    let ended = child.wait().map_err(|error| error.to_string());
+    let ended = ended
+        .and_then(|status| if status.success() { Ok(()) } else { Err(format!("ended badly ({status})")) });
+    ready.and(ended).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Examples keep the control listener at its default address.

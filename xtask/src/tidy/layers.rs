@@ -8,7 +8,7 @@ use crate::run::{self, Result};
 
 /// The house, top to bottom. Crates of one floor do not know each other.
 const FLOORS: [&[&str]; 11] = [
-    &["seaworthy", "xtask", "bench-gateway", "bench-jobs", "seaworthy-bench-resilience"],
+    &["seaworthy", "xtask", "bench-gateway", "bench-jobs", "bench-services", "seaworthy-bench-resilience"],
     &["seaworthy-api"],
     &["seaworthy-fragile", "seaworthy-anomaly", "seaworthy-market", "seaworthy-answers", "seaworthy-fabric"],
     &["seaworthy-trials"],

@@ -3,6 +3,7 @@
 mod jobs;
 mod listeners;
 mod policies;
+mod process;
 mod routes;
 mod telemetry;
 
@@ -43,6 +44,10 @@ pub(crate) struct Compiled {
     pub(crate) takeover: Option<PathBuf>,
     /// Jobs, where they are switched on.
     pub(crate) jobs: Option<Jobs>,
+    /// Services that are run here.
+    pub(crate) processes: Vec<seaworthy_supervisor::settings::Service>,
+    /// The folder of what outlives this process.
+    pub(crate) run_folder: PathBuf,
     /// Names by which the control listener is reached.
     pub(crate) control_hosts: Vec<String>,
     /// Whether the control listener takes orders from other machines.
@@ -99,9 +104,11 @@ pub(super) fn compile(
     let jobs = jobs::jobs(file, environment, &files, problems);
     // a process may also do nothing but work
     if file.service.is_empty() && jobs.is_none() {
-        let suggestion = "add [service.shop] with upstreams = [\"http://127.0.0.1:8000\"]".to_owned();
+        let suggestion =
+            "add [service.shop] with upstreams = [\"http://127.0.0.1:8000\"], or with a command".to_owned();
         problems.suggest(0..0, "there is no service", Some(suggestion));
     }
+    let processes = process::services(file, &files, problems);
     let mut services: Vec<_> = file
         .service
         .iter()
@@ -151,6 +158,8 @@ pub(super) fn compile(
         logs: telemetry::logs(&file.telemetry, problems),
         access: telemetry::access(&file.telemetry, problems),
         traces: file.telemetry.traces.as_ref().map(|traces| telemetry::traces(traces, problems)),
+        processes,
+        run_folder: folder.join(process::run_folder(file, environment)),
         takeover: gateway.takeover.as_ref().map(|path| folder.join(path)),
         jobs,
         control_hosts: file.control.hosts.iter().map(|host| host.value.clone()).collect(),
@@ -207,8 +216,11 @@ fn service(
     if written.connections == 0 {
         problems.push(written.spans.of("connections"), "a limit of 0 lets no request through");
     }
-    let several = upstreams.len() > 1;
+    let managed = written.command.is_some();
+    let most = written.autoscale.as_ref().map_or(written.replicas, |autoscale| autoscale.max);
+    let several = upstreams.len() > 1 || (managed && most > 1);
     GatewayService {
+        managed,
         protocol: match written.protocol {
             Protocol::Auto => GatewayProtocol::Auto,
             Protocol::Http1 => GatewayProtocol::Http1,
@@ -235,8 +247,17 @@ fn service(
 }
 
 fn upstreams(written: &file::Service, problems: &mut Problems) -> Vec<Upstream> {
-    if written.upstreams.is_empty() {
-        problems.push(written.spans.of("upstreams"), "a service needs at least one upstream");
+    match (&written.command, written.upstreams.is_empty()) {
+        (None, true) => {
+            problems
+                .push(written.spans.of("upstreams"), "a service needs at least one upstream, or a command");
+        }
+        (Some(_), false) => {
+            let text =
+                "a service that is run here is where its replicas are; leave `upstreams` or `command` out";
+            problems.push(written.spans.of("upstreams"), text);
+        }
+        _ => {}
     }
     let mut upstreams = Vec::new();
     for text in &written.upstreams {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::setting::{At, Policy, Size};
 
 pub(crate) mod jobs;
+pub(crate) mod process;
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -30,6 +31,8 @@ settings! {
         service: BTreeMap<String, Service> = BTreeMap::new(),
         /// Which request goes where. Without any, and with one service: everything goes to it.
         route: Vec<Route> = Vec::new(),
+        /// Where and how services are run that have a `command`.
+        supervisor: process::Supervisor = process::Supervisor::default(),
         /// Where state is kept.
         store: Option<jobs::Store> = None,
         /// How this process takes part in jobs.
@@ -172,8 +175,52 @@ settings! {
 
     /// A service behind the gateway. Policies not mentioned are as the preset has them; `false` switches one off.
     struct Service {
-        /// Where it answers: URLs without a path. Requests are balanced over them.
+        /// Where it answers: URLs without a path. Requests are balanced over them. Either this or `command`.
         upstreams: Vec<At<String>> = Vec::new(),
+        /// What is run, where Seaworthy runs it: a line for the shell, or a list without one. `{port}` is where a replica is
+        /// to listen, on 127.0.0.1.
+        command: Option<process::CommandLine> = None,
+        /// With `command`: how many processes of it.
+        replicas: u32 = 1,
+        /// With `command`: where replicas listen: on a free port (`{port}`, `PORT`), on a socket passed to them
+        /// (`LISTEN_FDS`, `{socket}`), or always on this port; then there can be one at a time.
+        port: process::Port = process::Port::Free,
+        /// With `command`: variables of the environment; `{port}` is replaced.
+        environment: BTreeMap<String, String> = BTreeMap::new(),
+        /// With `command`: variables taken over from this process's environment. Others are not.
+        inherit_environment: Vec<String> = Vec::new(),
+        /// With `command`: the folder it runs in. Without it: this file's.
+        folder: Option<String> = None,
+        /// With `command`: the user it runs as. Without it: this process's.
+        user: Option<String> = None,
+        /// With `command`: the group it runs as. Without it: the user's.
+        group: Option<String> = None,
+        /// With `command`: services that must be ready before it is started.
+        depends_on: Vec<String> = Vec::new(),
+        /// With `command`: what follows when a replica ends by itself.
+        restart: process::Restart = process::Restart::Always,
+        /// With `command`: how long a restart waits.
+        backoff: process::Backoff = process::Backoff::default(),
+        /// With `command`: from SIGTERM to SIGKILL.
+        termination_grace: Duration = secs(30),
+        /// With `command`: how long requests at a replica are waited for before SIGTERM.
+        drain_timeout: Duration = secs(30),
+        /// With `command`: what becomes of replicas when this process is killed.
+        orphans: process::Orphans = process::Orphans::Keep,
+        /// With `command`: what each replica may use.
+        limits: process::ProcessLimits = process::ProcessLimits::default(),
+        /// With `command`: whether a replica has started; until then the other two are not asked.
+        startup: Option<process::Probe> = None,
+        /// With `command`: whether a replica still works; one that does not is restarted.
+        liveness: Option<process::Probe> = None,
+        /// With `command`: whether a replica can take traffic. Without it: whether its port accepts connections.
+        readiness: Option<process::Probe> = None,
+        /// With `command`: how replicas are replaced.
+        rollout: process::Rollout = process::Rollout::default(),
+        /// With `command`: replicas by load, instead of `replicas`.
+        autoscale: Option<process::Autoscale> = None,
+        /// With `command`: how much of what replicas write is taken.
+        output: process::Output = process::Output::default(),
         /// What policies start from.
         preset: Preset = Preset::Http,
         /// Which HTTP it speaks.

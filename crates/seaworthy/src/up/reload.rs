@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::Options;
 use super::jobs::JobsThread;
+use super::services::Services;
 use super::sockets::Sockets;
 use crate::config::Compiled;
 use crate::takeover::Heir;
@@ -26,6 +27,7 @@ pub(crate) struct Reloads {
     gateway: Arc<Gateway>,
     sockets: Sockets,
     jobs: JobsThread,
+    services: Option<Services>,
     changes: mpsc::Receiver<()>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
@@ -41,6 +43,7 @@ struct Fixed {
     cache_bytes: u64,
     control: std::net::SocketAddr,
     takeover: Option<PathBuf>,
+    run_folder: PathBuf,
     telemetry: String,
     guard: (Vec<String>, bool),
     /// With the store's address, which may hold a password: never shown.
@@ -54,6 +57,7 @@ impl Fixed {
             cache_bytes: compiled.cache_bytes,
             control: compiled.control,
             takeover: compiled.takeover.clone(),
+            run_folder: compiled.run_folder.clone(),
             guard: (compiled.control_hosts.clone(), compiled.remote_changes),
             jobs: compiled.jobs.as_ref().map(|jobs| Secret::new(jobs.fixed())),
             telemetry: format!("{:?} {:?} {:?}", compiled.logs, compiled.access, compiled.traces),
@@ -67,8 +71,8 @@ impl Fixed {
         let jobs = |fixed: &Self| fixed.jobs.as_ref().map(|jobs| jobs.expose().clone());
         let same = (self.threads, self.cache_bytes, self.control)
             == (other.threads, other.cache_bytes, other.control)
-            && (&self.takeover, &self.telemetry, &self.guard)
-                == (&other.takeover, &other.telemetry, &other.guard);
+            && (&self.takeover, &self.run_folder, &self.telemetry, &self.guard)
+                == (&other.takeover, &other.run_folder, &other.telemetry, &other.guard);
         !same || (self.jobs.is_some() && jobs(self) != jobs(other))
     }
 }
@@ -80,6 +84,7 @@ impl Reloads {
         gateway: Arc<Gateway>,
         sockets: Sockets,
         jobs: JobsThread,
+        services: Services,
     ) -> Self {
         let (sender, changes) = mpsc::channel(1);
         let notice = move |event: notify::Result<notify::Event>| {
@@ -97,6 +102,7 @@ impl Reloads {
             gateway,
             sockets,
             jobs,
+            services: Some(services),
             changes,
             watcher,
             watched: Vec::new(),
@@ -159,7 +165,7 @@ impl Reloads {
         };
         if self.fixed.differs(&Fixed::of(&compiled)) {
             tracing::warn!(
-                "threads, cache_size, control, takeover, telemetry, store, how long jobs are kept and whether there are \
+                "threads, cache_size, control, takeover, supervisor, telemetry, store, how long jobs are kept and whether there are \
                  any take effect at the next start, not on reload"
             );
         }
@@ -179,6 +185,9 @@ impl Reloads {
                 self.sockets.keep(&addresses);
                 self.watch(files);
                 self.jobs.apply(compiled.jobs.as_ref());
+                if let Some(services) = &mut self.services {
+                    services.apply(&compiled.processes);
+                }
                 tracing::info!(why, "a new configuration is in force");
             }
             Err(errors) => {
@@ -193,6 +202,25 @@ impl Reloads {
     /// Ends its part in jobs; what comes back resolves when they are done.
     pub(super) fn stop_jobs(&mut self) -> tokio::sync::oneshot::Receiver<()> {
         self.jobs.stop()
+    }
+
+    /// Gives the services that are run here away, to be ended.
+    pub(super) fn take_services(&mut self) -> Option<Services> {
+        self.services.take()
+    }
+
+    /// Lets go of the services that are run here, for a successor.
+    pub(super) async fn leave_services(&self) {
+        if let Some(services) = &self.services {
+            services.leave().await;
+        }
+    }
+
+    /// Takes them back: the successor did not come.
+    pub(super) async fn take_services_back(&self) {
+        if let Some(services) = &self.services {
+            services.take_back().await;
+        }
     }
 
     pub(super) fn sockets(&self) -> &Sockets {

@@ -18,6 +18,7 @@ mod hostile;
 mod jobs;
 mod lifecycle;
 mod routing;
+mod services;
 mod slow;
 mod tls;
 mod traces;

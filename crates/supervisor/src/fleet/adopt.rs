@@ -78,9 +78,12 @@ pub(super) fn instance(
     let ran = SystemTime::now().duration_since(process.started_at()).unwrap_or_default();
     let now = Instant::now();
     let started = now.checked_sub(ran).unwrap_or(now);
-    let replica = Replica::adopted(service, now, started, fastrand::u64(..));
+    // one that has ended says so in a moment, and is not ready until then
+    let lives = process.usage().is_ok();
+    let begin = if lives { Replica::adopted } else { Replica::fallen };
+    let replica = begin(service, now, started, fastrand::u64(..));
     let mut instance = Instance::new(key, labels.place, &wanted.name, labels.revision.clone(), replica);
-    instance.live = Some(Live::of(process));
+    instance.live = lives.then(|| Live::of(process));
     instance.adopted = true;
     instance
 }

@@ -12,6 +12,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
 /// Compressed or not (1 byte) and the length of a message (4 bytes).
@@ -26,25 +27,18 @@ pub(super) async fn ask(addr: SocketAddr, service: &str, timeout: Duration) -> R
         .await
         .map_err(|error| error.to_string())?;
     let request = request(addr, service, timeout)?;
-    let answered = async {
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        if answer.status() != http::StatusCode::OK {
-            return Err(format!("HTTP status {}", answer.status().as_u16()));
-        }
-        let head = answer.headers().clone();
-        let body =
-            Limited::new(answer.into_body(), LARGEST).collect().await.map_err(|error| error.to_string())?;
-        let trailers = body.trailers().cloned();
-        judge(&head, trailers.as_ref(), &body.to_bytes())
-    };
-    tokio::select! {
-        biased;
-        answer = answered => answer,
-        ended = connection => Err(ended.err().map_or_else(
-            || "the connection was closed without an answer".to_owned(),
-            |error| error.to_string(),
-        )),
+    // whoever drops this future closes the connection
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    if answer.status() != http::StatusCode::OK {
+        return Err(format!("HTTP status {}", answer.status().as_u16()));
     }
+    let head = answer.headers().clone();
+    let body =
+        Limited::new(answer.into_body(), LARGEST).collect().await.map_err(|error| error.to_string())?;
+    let trailers = body.trailers().cloned();
+    judge(&head, trailers.as_ref(), &body.to_bytes())
 }
 
 fn request(addr: SocketAddr, service: &str, timeout: Duration) -> Result<Request<Full<Bytes>>, String> {

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use tokio::task::JoinSet;
 
 /// How much of an answer is read.
 const BODY: usize = 10 << 10;
@@ -58,19 +59,11 @@ async fn get(addr: SocketAddr, path: &PathAndQuery, headers: HeaderMap) -> Resul
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = Uri::from(path.clone());
     *request.headers_mut() = headers;
-    let answered = async {
-        let answer = sender.send_request(request).await.map_err(|error| with_cause(&error))?;
-        judge(addr, answer).await
-    };
-    // within this future: whoever drops it closes the connection
-    tokio::select! {
-        biased;
-        answer = answered => answer,
-        ended = connection => Err(match ended {
-            Ok(()) => "the connection was closed without an answer".to_owned(),
-            Err(error) => with_cause(&error),
-        }),
-    }
+    // whoever drops this future closes the connection
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| with_cause(&error))?;
+    judge(addr, answer).await
 }
 
 async fn judge(addr: SocketAddr, answer: Response<Incoming>) -> Result<Answer, String> {

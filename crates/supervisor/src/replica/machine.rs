@@ -130,10 +130,7 @@ impl Replica {
 
     /// A replica whose process runs already, since `started`. It must show anew that it has started and is ready.
     pub fn adopted(service: Arc<Service>, now: Instant, started: Instant, seed: u64) -> Self {
-        let mut replica = Self::new(service, now, seed);
-        replica.run = 1;
-        replica.state = State::Starting { launched: true };
-        replica.started = Some(started);
+        let mut replica = Self::fallen(service, now, started, seed);
         let mut nothing_to_say = Vec::new();
         replica.begin_probes(now, started, &mut nothing_to_say);
         replica
@@ -142,6 +139,15 @@ impl Replica {
     /// Takes over settings that do not touch what runs: those of the same template.
     pub fn renew(&mut self, service: Arc<Service>) {
         self.service = service;
+    }
+
+    /// A replica whose process ended while nobody looked: [`Input::Exited`] of its first run must follow.
+    pub fn fallen(service: Arc<Service>, now: Instant, started: Instant, seed: u64) -> Self {
+        let mut replica = Self::new(service, now, seed);
+        replica.run = 1;
+        replica.state = State::Starting { launched: true };
+        replica.started = Some(started);
+        replica
     }
 
     /// Where it stands.

@@ -9,7 +9,7 @@ pub const SOCKET_DESCRIPTOR: u32 = 3;
 pub enum Command {
     /// A program and its arguments, without a shell.
     Argv(Vec<String>),
-    /// A line for `/bin/sh -c`. The shell and what it started are told to end together.
+    /// A line for `/bin/sh -c`, which makes way for the program where the line is one plain command. The shell and what it started are told to end together.
     Shell(String),
 }
 
@@ -40,9 +40,32 @@ impl Command {
     pub(crate) fn argv(&self, places: Places) -> Vec<OsString> {
         match self {
             Self::Argv(argv) => argv.iter().map(|text| places.fill(text).into()).collect(),
-            Self::Shell(line) => ["/bin/sh".into(), "-c".into(), places.fill(line).into()].into(),
+            Self::Shell(line) => {
+                let line = places.fill(line);
+                let line = if is_plain(&line) { format!("exec {line}") } else { line };
+                ["/bin/sh".into(), "-c".into(), line.into()].into()
+            }
         }
     }
+}
+
+/// Whether a line is one command with plain words. The shell then makes way for the program: one process less, signals
+/// and `LISTEN_PID` are the program's own, and how it ends is not told by somebody else.
+fn is_plain(line: &str) -> bool {
+    const SPECIAL: &[char] = &['|', '&', ';', '<', '>', '(', ')', '`', '\n', '{', '}', '!', '#'];
+    /// What only the shell knows, or what would mean something else behind `exec`.
+    const WORDS: [&str; 37] = [
+        ".", ":", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "eval", "exec",
+        "exit", "export", "fc", "fg", "for", "function", "getopts", "hash", "if", "jobs", "local", "read",
+        "readonly", "return", "set", "shift", "source", "time", "times", "trap", "ulimit", "umask", "unset",
+        "until", "wait",
+    ];
+    let first = line.split_whitespace().next().unwrap_or_default();
+    !(first.is_empty()
+        || first == "while"
+        || line.contains(SPECIAL)
+        || first.contains('=')
+        || WORDS.contains(&first))
 }
 
 #[cfg(test)]
@@ -57,8 +80,22 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_to_the_shell() {
-        let argv = Command::Shell("a --port {port} | b".into()).argv(Places { port: 8001 });
-        assert_eq!(argv, ["/bin/sh", "-c", "a --port 8001 | b"]);
+    fn a_plain_line_replaces_the_shell_and_any_other_is_left_alone() {
+        let run = |line: &str| Command::Shell(line.into()).argv(Places { port: 8001 });
+        assert_eq!(run("a --port {port}"), ["/bin/sh", "-c", "exec a --port 8001"]);
+        for line in [
+            "a --port 8001 | b",
+            "a; b",
+            "X=1 a",
+            "cd /x",
+            "exec a",
+            "if true",
+            "a & wait",
+            "",
+            "(a)",
+            "while :",
+        ] {
+            assert_eq!(run(line), ["/bin/sh", "-c", line], "{line}");
+        }
     }
 }

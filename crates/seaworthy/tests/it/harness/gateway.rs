@@ -200,6 +200,11 @@ impl Drop for Gateway {
 pub(crate) struct Process(Child);
 
 impl Process {
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         eventually("the process has ended", || {

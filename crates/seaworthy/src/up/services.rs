@@ -1,0 +1,252 @@
+//! Services that are run here, on a thread of their own: a replica that floods its output, or many probes, must not make
+//! the control listener slow.
+
+mod traffic;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_api::FleetDoor;
+use seaworthy_gateway::Gateway;
+use seaworthy_process::{Folder, KeeperCommand, Process};
+use seaworthy_supervisor::fleet::{Fleet, Parts};
+use seaworthy_supervisor::settings::Service;
+use seaworthy_supervisor::status::ServiceStatus;
+use seaworthy_telemetry::metrics::Registry;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Error;
+use traffic::GatewayTraffic;
+
+/// The hidden subcommand that a keeper is.
+pub(crate) const KEEPER: &str = "keeper";
+/// Orders that may wait: a reload, a stop.
+const ORDERS: usize = 8;
+/// How long another process may take to let go of the folder: one that was killed takes none.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long replicas of an earlier life are waited for.
+const BACK: Duration = Duration::from_secs(5);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The thread that runs services, where the configuration says so.
+pub(super) struct Services {
+    registry: Registry,
+    gateway: Arc<Gateway>,
+    folder: PathBuf,
+    fleet: watch::Sender<Option<Fleet>>,
+    orders: Option<mpsc::Sender<Order>>,
+}
+
+enum Order {
+    /// These are the services now.
+    Change(Vec<Service>),
+    /// Let go of them for a successor.
+    Leave(oneshot::Sender<()>),
+    /// The successor did not come: take them back.
+    Return,
+    /// End them.
+    Stop(oneshot::Sender<()>),
+}
+
+impl Services {
+    pub(super) fn new(registry: &Registry, gateway: &Arc<Gateway>, folder: &Path) -> Self {
+        Self {
+            registry: registry.clone(),
+            gateway: Arc::clone(gateway),
+            folder: folder.to_owned(),
+            fleet: watch::Sender::new(None),
+            orders: None,
+        }
+    }
+
+    /// What the API goes through.
+    pub(super) fn door(&self) -> FleetDoor {
+        FleetDoor::new(self.fleet.subscribe())
+    }
+
+    /// Starts what the configuration wants, at the start of the process. Where nothing is to be run, nothing is started.
+    pub(super) async fn start(&mut self, wanted: &[Service]) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (opened, done) = oneshot::channel();
+        self.begin(wanted.to_vec(), opened)?;
+        match done.await {
+            Ok(opened) => opened.map_err(Error::Services),
+            Err(_) => Err(Error::Services("the thread that runs services ended".to_owned())),
+        }
+    }
+
+    /// Follows a new configuration.
+    pub(super) fn apply(&mut self, wanted: &[Service]) {
+        let sent = match &self.orders {
+            Some(orders) => orders.try_send(Order::Change(wanted.to_vec())).is_ok(),
+            None if wanted.is_empty() => true,
+            None => self.begin(wanted.to_vec(), oneshot::channel().0).is_ok(),
+        };
+        if !sent {
+            tracing::error!("services cannot follow the new configuration; restart to apply it");
+        }
+    }
+
+    fn begin(
+        &mut self,
+        wanted: Vec<Service>,
+        opened: oneshot::Sender<Result<(), String>>,
+    ) -> Result<(), Error> {
+        let (sender, orders) = mpsc::channel(ORDERS);
+        let (registry, folder, fleet) = (self.registry.clone(), self.folder.clone(), self.fleet.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(Error::Runtime)?;
+        let traffic = Arc::new(GatewayTraffic::new(Arc::clone(&self.gateway)));
+        let run = move || {
+            let thread = Thread { folder, traffic, registry, door: fleet, wanted };
+            runtime.block_on(thread.live(orders, opened));
+            runtime.shutdown_background();
+        };
+        std::thread::Builder::new().name("services".to_owned()).spawn(run).map_err(Error::Runtime)?;
+        self.orders = Some(sender);
+        Ok(())
+    }
+
+    /// Lets go of all replicas, which go on: a successor takes them over.
+    pub(super) async fn leave(&self) {
+        let (done, left) = oneshot::channel();
+        let Some(orders) = &self.orders else { return };
+        if orders.send(Order::Leave(done)).await.is_ok() {
+            let _ = left.await;
+        }
+    }
+
+    /// Takes them back: the successor did not come.
+    pub(super) async fn take_back(&self) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Return).await;
+        }
+    }
+
+    /// Ends all replicas, each service within its grace. What comes back resolves when that is done.
+    pub(super) fn stop(&mut self) -> oneshot::Receiver<()> {
+        let (done, wait) = oneshot::channel();
+        if let Some(orders) = self.orders.take() {
+            // a full channel loses the receiver's sender: the wait ends at once
+            let _ = orders.try_send(Order::Stop(done));
+        }
+        wait
+    }
+}
+
+struct Thread {
+    folder: PathBuf,
+    traffic: Arc<GatewayTraffic>,
+    registry: Registry,
+    door: watch::Sender<Option<Fleet>>,
+    wanted: Vec<Service>,
+}
+
+impl Thread {
+    async fn live(mut self, mut orders: mpsc::Receiver<Order>, opened: oneshot::Sender<Result<(), String>>) {
+        let mut fleet = match self.open().await {
+            Ok(fleet) => {
+                let _ = opened.send(Ok(()));
+                Some(fleet)
+            }
+            Err(error) => {
+                if let Err(Err(error)) = opened.send(Err(error)) {
+                    // nobody waits for it: this was a reload
+                    tracing::error!(error, "services cannot be run; the next reload tries again");
+                }
+                None
+            }
+        };
+        while let Some(order) = orders.recv().await {
+            match order {
+                Order::Change(wanted) => {
+                    self.wanted = wanted;
+                    self.change(&mut fleet).await;
+                }
+                Order::Leave(done) => {
+                    self.door.send_replace(None);
+                    if let Some(fleet) = fleet.take() {
+                        fleet.leave().await;
+                    }
+                    let _ = done.send(());
+                }
+                Order::Return => self.change(&mut fleet).await,
+                Order::Stop(done) => {
+                    if let Some(fleet) = fleet.take() {
+                        fleet.shutdown().await;
+                    }
+                    self.door.send_replace(None);
+                    let _ = done.send(());
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn change(&self, fleet: &mut Option<Fleet>) {
+        let changed = match fleet {
+            Some(fleet) => fleet.apply(self.wanted.clone()).await.map_err(|error| error.to_string()),
+            None => self.open().await.map(|opened| *fleet = Some(opened)),
+        };
+        if let Err(error) = changed {
+            tracing::error!(
+                error,
+                "the new configuration of services cannot be followed; the next reload tries again"
+            );
+        }
+    }
+
+    async fn open(&self) -> Result<Fleet, String> {
+        let (folder, survivors) = self.folder().await?;
+        for line in folder.capabilities().words() {
+            tracing::info!("{line}");
+        }
+        let parts = Parts {
+            folder,
+            survivors,
+            traffic: Arc::clone(&self.traffic) as Arc<_>,
+            registry: self.registry.clone(),
+        };
+        let again = !parts.survivors.is_empty();
+        let fleet = Fleet::open(parts, self.wanted.clone()).map_err(|error| error.to_string())?;
+        if again {
+            self.are_back(&fleet).await;
+        }
+        self.door.send_replace(Some(fleet.clone()));
+        Ok(fleet)
+    }
+
+    /// Waits for those services that replicas are left of to take traffic again, for a moment.
+    async fn are_back(&self, fleet: &Fleet) {
+        let back = async {
+            for service in &self.wanted {
+                let Ok(mut status) = fleet.watch(&service.name) else { continue };
+                let back = |status: &Arc<ServiceStatus>| {
+                    status.ready > 0 || !status.instances.iter().any(|replica| replica.adopted)
+                };
+                // an error: the service is gone
+                let _ = status.wait_for(back).await;
+            }
+        };
+        if tokio::time::timeout(BACK, back).await.is_err() {
+            tracing::warn!("replicas of an earlier life are not ready; going on without them");
+        }
+    }
+
+    /// Opens the folder. A predecessor that is on its way out is waited for.
+    async fn folder(&self) -> Result<(Folder, Vec<Process>), String> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match Folder::open(&self.folder, KeeperCommand::this_program([KEEPER])).await {
+                Err(seaworthy_process::Error::Held { .. }) if tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                opened => return opened.map_err(|error| error.to_string()),
+            }
+        }
+    }
+}
