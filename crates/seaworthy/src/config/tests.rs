@@ -32,6 +32,99 @@ fn one_service_needs_no_route() {
 }
 
 #[test]
+fn a_service_that_is_run_is_checked_with_its_place() {
+    let text = r#"[service.shop]
+command = "shop --port {port}"
+upstreams = ["http://127.0.0.1:8000"]
+replicas = 2
+port = 8000
+liveness = { period = "0s" }
+readiness = { http = "healthz", tcp = true }
+limits = { cpu = 0.0 }
+rollout = { max_surge = 0, max_unavailable = "0%" }
+autoscale = { min = 3, max = 2 }
+depends_on = ["stock", "nobody"]
+
+[service.stock]
+command = []
+depends_on = ["shop"]
+restart = "sometimes"
+
+[service.other]
+upstreams = ["http://127.0.0.1:8000"]
+replicas = 2
+"#;
+    check(text, expect![[r#"
+        seaworthy.toml:1:1: there are several services and no route; add [[route]] for each
+          | [service.shop]
+          | ^
+        seaworthy.toml:3:13: a service that is run here is where its replicas are; leave `upstreams` or `command` out
+          | upstreams = ["http://127.0.0.1:8000"]
+          |             ^
+        seaworthy.toml:4:12: a fixed port has room for one replica; use {port} in the command instead
+          | replicas = 2
+          |            ^
+        seaworthy.toml:6:12: asks nothing; write one of `http`, `tcp`, `grpc` and `command`
+          | liveness = { period = "0s" }
+          |            ^
+        seaworthy.toml:6:12: `liveness.period` must be longer than zero
+          | liveness = { period = "0s" }
+          |            ^
+        seaworthy.toml:7:13: asks several questions; write one of `http`, `tcp`, `grpc` and `command`
+          | readiness = { http = "healthz", tcp = true }
+          |             ^
+        seaworthy.toml:7:13: `readiness.http.path` is not a path; it starts with /
+          | readiness = { http = "healthz", tcp = true }
+          |             ^
+        seaworthy.toml:8:18: must be from 0.01 to 1024 processors
+          | limits = { cpu = 0.0 }
+          |                  ^
+        seaworthy.toml:10:13: `autoscale.max` is less than min
+          | autoscale = { min = 3, max = 2 }
+          |             ^
+        seaworthy.toml:10:13: `autoscale.max` a fixed port has room for one replica; use {port} in the command instead
+          | autoscale = { min = 3, max = 2 }
+          |             ^
+        seaworthy.toml:10:13: has no target; set cpu, memory, in_flight or p95
+          | autoscale = { min = 3, max = 2 }
+          |             ^
+        seaworthy.toml:11:14: there is no service "nobody"
+          | depends_on = ["stock", "nobody"]
+          |              ^
+        seaworthy.toml:11:14: services depend on each other in a circle
+          | depends_on = ["stock", "nobody"]
+          |              ^
+        seaworthy.toml:14:11: names no program
+          | command = []
+          |           ^
+        seaworthy.toml:15:14: services depend on each other in a circle
+          | depends_on = ["shop"]
+          |              ^
+        seaworthy.toml:16:11: "sometimes" is not possible here
+          | restart = "sometimes"
+          |           ^
+          = use one of "always", "on_failure", "never"
+        seaworthy.toml:20:12: has no effect: this service is not run here, it has no `command`
+          | replicas = 2
+          |            ^
+        17 problems found"#]]);
+    check("[service.shop]\nreplicas = 2\n", expect![[r#"
+        seaworthy.toml:1:1: a service needs at least one upstream, or a command
+          | [service.shop]
+          | ^
+        seaworthy.toml:2:12: has no effect: this service is not run here, it has no `command`
+          | replicas = 2
+          |            ^
+        2 problems found"#]]);
+    let run = parse_with("[service.shop]\ncommand = \"x {port}\"\nreplicas = 3\n", &[]).unwrap();
+    assert!(run.gateway.services[0].managed && run.gateway.services[0].outlier.is_some());
+    assert_eq!((run.processes.len(), run.processes[0].replicas), (1, 3));
+    let elsewhere = [("SEAWORTHY_RUN_FOLDER", "/run/x")];
+    let elsewhere = parse_with("[service.shop]\ncommand = \"x\"\n", &elsewhere).unwrap();
+    assert_eq!(elsewhere.run_folder, Path::new("/run/x"));
+}
+
+#[test]
 fn a_log_filter_is_checked_before_it_is_needed() {
     let filtered = |filter: &str| format!("{SHOP}[telemetry]\nfilter = \"{filter}\"\n");
     check(
@@ -262,6 +355,7 @@ proptest! {
         Just("service.shop.upstreams"), Just("service.shop.timeout"), Just("service.shop.retry.attempts"),
         Just("service.shop.breaker"), Just("gateway.threads"), Just("gateway.cache_size"), Just("listener"),
         Just("control.listen"), Just("route"), Just("telemetry.access.sample"), Just("service.shop.health.interval"),
+        Just("service.shop.command"), Just("service.shop.port"), Just("service.shop.rollout.max_surge"),
     ]) {
         let _ = parse_with(&format!("{setting} = {value}\n"), &[]);
     }
