@@ -150,7 +150,8 @@ impl Task {
     async fn turn(&mut self) -> Wish {
         let next = self.next();
         tokio::select! {
-            changed = self.heard.wish.changed() => {
+            // who ends is not told anything else, nor minds that nobody could
+            changed = self.heard.wish.changed(), if !self.ending => {
                 let wish = if changed.is_ok() { *self.heard.wish.borrow_and_update() } else { Wish::Leave };
                 self.ending |= wish == Wish::End;
                 return wish;

@@ -9,7 +9,8 @@ pub const SOCKET_DESCRIPTOR: u32 = 3;
 pub enum Command {
     /// A program and its arguments, without a shell.
     Argv(Vec<String>),
-    /// A line for `/bin/sh -c`, which makes way for the program where the line is one plain command. The shell and what it started are told to end together.
+    /// A line for `/bin/sh -c`, which makes way for the program where the line is one plain command. The shell and what it
+    /// started are told to end together.
     Shell(String),
 }
 
