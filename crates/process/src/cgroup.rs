@@ -47,7 +47,6 @@ struct V2 {
 struct V1 {
     memory: Option<PathBuf>,
     cpu: Option<PathBuf>,
-    cpuacct: Option<PathBuf>,
     pids: Option<PathBuf>,
 }
 
@@ -57,7 +56,6 @@ pub(crate) struct Groups {
     v2: Option<PathBuf>,
     memory: Option<PathBuf>,
     cpu: Option<PathBuf>,
-    cpuacct: Option<PathBuf>,
     pids: Option<PathBuf>,
 }
 
@@ -74,13 +72,15 @@ impl Cgroups {
     /// Makes the groups of one tree and sets its limits. On an error nothing is left.
     pub(crate) fn create(&self, id: &str, limits: &Limits) -> Result<Groups, String> {
         let name = self.name(id);
-        let at = |base: &PathBuf| base.join(&name);
+        // joining one can take the kernel some milliseconds, so there is none without need
+        let at = |base: &Option<PathBuf>, needed: bool| {
+            base.as_ref().filter(|_| needed).map(|base| base.join(&name))
+        };
         let groups = Groups {
             v2: self.v2.as_ref().map(|v2| v2.base.join(&name)),
-            memory: self.v1.memory.as_ref().map(at),
-            cpu: self.v1.cpu.as_ref().map(at),
-            cpuacct: self.v1.cpuacct.as_ref().map(at),
-            pids: self.v1.pids.as_ref().map(at),
+            memory: at(&self.v1.memory, limits.memory.is_some()),
+            cpu: at(&self.v1.cpu, limits.cpu_millicores.is_some()),
+            pids: at(&self.v1.pids, limits.processes.is_some()),
         };
         let made = groups.paths().iter().try_for_each(|path| make(path));
         made.and_then(|()| self.limit(&groups, limits)).inspect_err(|_| groups.remove(Duration::ZERO))?;
@@ -126,7 +126,7 @@ impl Cgroups {
 
     /// Ends what is in groups of this folder that belong to none of the living.
     pub(crate) fn sweep(&self, living: &BTreeSet<String>) {
-        let v1 = [&self.v1.memory, &self.v1.cpu, &self.v1.cpuacct, &self.v1.pids];
+        let v1 = [&self.v1.memory, &self.v1.cpu, &self.v1.pids];
         let v2 = self.v2.as_ref().map(|v2| &v2.base);
         for base in v2.into_iter().chain(v1.into_iter().flatten()) {
             let entries = fs::read_dir(base).into_iter().flatten().flatten();
@@ -149,7 +149,6 @@ impl Cgroups {
             v2: self.v2.as_ref().and_then(|v2| at(&v2.base)),
             memory: self.v1.memory.as_ref().and_then(at),
             cpu: self.v1.cpu.as_ref().and_then(at),
-            cpuacct: self.v1.cpuacct.as_ref().and_then(at),
             pids: self.v1.pids.as_ref().and_then(at),
         }
     }
@@ -158,7 +157,7 @@ impl Cgroups {
 impl Groups {
     /// All of them, to be joined.
     pub(crate) fn paths(&self) -> BTreeSet<PathBuf> {
-        let all = [&self.v2, &self.memory, &self.cpu, &self.cpuacct, &self.pids];
+        let all = [&self.v2, &self.memory, &self.cpu, &self.pids];
         all.into_iter().flatten().cloned().collect()
     }
 
@@ -172,20 +171,15 @@ impl Groups {
 
     /// The processes in them; `None` without groups.
     pub(crate) fn members(&self) -> Option<Vec<u32>> {
-        let group =
-            [&self.v2, &self.memory, &self.pids, &self.cpuacct, &self.cpu].into_iter().flatten().next()?;
+        let group = [&self.v2, &self.memory, &self.pids, &self.cpu].into_iter().flatten().next()?;
         let mut members = Vec::new();
         members_of(group, DEEPEST, &mut members);
         Some(members)
     }
 
-    /// Processor time of the tree, if a group counts it.
+    /// Processor time of the tree, if a group counts it: version 2 does so without any controller.
     pub(crate) fn cpu(&self) -> Option<Duration> {
-        let v2 = self.v2.as_ref().and_then(|group| field(&group.join("cpu.stat"), "usage_usec"));
-        if let Some(micros) = v2 {
-            return Some(Duration::from_micros(micros));
-        }
-        Some(Duration::from_nanos(number(&self.cpuacct.as_ref()?.join("cpuacct.usage"))?))
+        field(&self.v2.as_ref()?.join("cpu.stat"), "usage_usec").map(Duration::from_micros)
     }
 
     /// Memory of the tree that cannot be given back at any time, if a group counts it.

@@ -39,13 +39,8 @@ pub(super) fn detect(root: &Path, tag: &str) -> Cgroups {
     // where version 2 does it, a group of version 1 beside it would only cost
     let unless =
         |does: &Result<(), String>, found: Result<PathBuf, String>| found.ok().filter(|_| does.is_err());
-    let v1 = V1 {
-        memory: unless(&why2[0], memory),
-        cpu: unless(&why2[1], cpu),
-        // version 2 counts processor time without any controller
-        cpuacct: v1("cpuacct", "cpuacct.usage").ok().filter(|_| v2.is_none()),
-        pids: unless(&why2[2], pids),
-    };
+    let v1 =
+        V1 { memory: unless(&why2[0], memory), cpu: unless(&why2[1], cpu), pids: unless(&why2[2], pids) };
     Cgroups { prefix, v2, v1, capabilities }
 }
 
@@ -145,12 +140,7 @@ fn version_1(own: Result<PathBuf, String>, probe: &str, file: &str) -> Result<Pa
     let usable = fs::OpenOptions::new().write(true).open(probe.join(file));
     let usable = usable.map_err(|error| format!("{}: {error}", probe.join(file).display()));
     remove(&probe, Instant::now());
-    // a file that can only be read is one that counts
-    match usable {
-        Err(_) if file == "cpuacct.usage" => Ok(base),
-        Err(why) => Err(why),
-        Ok(_) => Ok(base),
-    }
+    usable.map(|_| base)
 }
 
 fn try_make(path: &Path) -> Result<(), String> {

@@ -11,12 +11,14 @@ pub(super) struct Peer {
     decoder: Decoder,
     /// What is sent before anything else.
     greeting: Vec<u8>,
+    /// It has gone, but what it said before has to be read yet.
+    deaf: bool,
 }
 
 impl Peer {
     pub(super) fn new(stream: UnixStream, greeting: Vec<u8>) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, decoder: Decoder::default(), greeting })
+        Ok(Self { stream, decoder: Decoder::default(), greeting, deaf: false })
     }
 
     /// Said before the next line.
@@ -25,7 +27,8 @@ impl Peer {
     }
 
     pub(super) fn has_something_to_send(&self, outbox: &Outbox) -> bool {
-        !self.greeting.is_empty() || !outbox.is_empty()
+        let nothing = self.greeting.is_empty() && outbox.is_empty();
+        !(self.deaf || nothing)
     }
 
     /// Orders that have come; `None` when nobody is there any more.
@@ -48,24 +51,25 @@ impl Peer {
     }
 
     /// Sends what can be sent without waiting.
-    pub(super) fn write(&mut self, outbox: &mut Outbox) -> io::Result<()> {
-        // a line under way is ended before anything else is said
-        while !self.greeting.is_empty() && !outbox.under_way() {
-            match self.stream.write(&self.greeting) {
-                Ok(count) => drop(self.greeting.drain(..count)),
-                Err(error) if again(&error) => return Ok(()),
-                Err(error) => return Err(error),
+    pub(super) fn write(&mut self, outbox: &mut Outbox) {
+        while self.has_something_to_send(outbox) {
+            match self.write_once(outbox) {
+                Ok(()) => {}
+                Err(error) if again(&error) => return,
+                Err(_) => self.deaf = true,
             }
         }
-        while let Some(bytes) = outbox.front() {
-            match self.stream.write(bytes) {
-                Ok(count) => outbox.advance(count),
-                Err(error) if again(&error) => return Ok(()),
-                Err(error) => return Err(error),
-            }
-            if !outbox.under_way() && !self.greeting.is_empty() {
-                return self.write(outbox);
-            }
+    }
+
+    fn write_once(&mut self, outbox: &mut Outbox) -> io::Result<()> {
+        // a line under way is ended before anything else is said
+        if self.greeting.is_empty() || outbox.under_way() {
+            let Some(bytes) = outbox.front() else { return Ok(()) };
+            let count = self.stream.write(bytes)?;
+            outbox.advance(count);
+        } else {
+            let count = self.stream.write(&self.greeting)?;
+            self.greeting.drain(..count);
         }
         Ok(())
     }

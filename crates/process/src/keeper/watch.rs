@@ -280,11 +280,8 @@ impl Watch {
     }
 
     fn write_peer(&mut self) {
-        let Some(peer) = &mut self.peer else { return };
-        if peer.write(&mut self.outbox).is_err() {
-            self.peer = None;
-            self.outbox.rewind();
-            self.orphaned(Instant::now());
+        if let Some(peer) = &mut self.peer {
+            peer.write(&mut self.outbox);
         }
     }
 

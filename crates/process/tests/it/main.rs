@@ -8,4 +8,5 @@ mod limits;
 mod orphans;
 mod output;
 mod owners;
+mod plain;
 mod trees;

@@ -36,8 +36,8 @@ impl Watch {
             let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
             let writable =
                 poll(&mut [PollFd::from_borrowed_fd(peer.as_fd(), PollFlags::OUT)], Some(&patience));
-            if writable.is_ok_and(|count| count > 0) && peer.write(&mut self.outbox).is_err() {
-                self.peer = None;
+            if writable.is_ok_and(|count| count > 0) {
+                peer.write(&mut self.outbox);
             }
         }
     }
