@@ -17,12 +17,14 @@ const CLIENTS: [&str; 8] = [
     "croniter==7.0.0",
 ];
 /// Programs, with the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("curl", "curl"),
     ("h2load", "nghttp2-client"),
     ("openssl", "openssl"),
     ("python3", "python3-venv"),
     ("setpriv", "util-linux"),
+    // a server to be run
+    ("node", "nodejs"),
     // real databases for the tests of the store and of what stands on it
     ("/usr/sbin/pgbouncer", "pgbouncer"),
     ("pg_lsclusters", "postgresql"),

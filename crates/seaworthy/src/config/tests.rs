@@ -54,7 +54,9 @@ restart = "sometimes"
 upstreams = ["http://127.0.0.1:8000"]
 replicas = 2
 "#;
-    check(text, expect![[r#"
+    check(
+        text,
+        expect![[r#"
         seaworthy.toml:1:1: there are several services and no route; add [[route]] for each
           | [service.shop]
           | ^
@@ -107,15 +109,19 @@ replicas = 2
         seaworthy.toml:20:12: has no effect: this service is not run here, it has no `command`
           | replicas = 2
           |            ^
-        17 problems found"#]]);
-    check("[service.shop]\nreplicas = 2\n", expect![[r#"
+        17 problems found"#]],
+    );
+    check(
+        "[service.shop]\nreplicas = 2\n",
+        expect![[r#"
         seaworthy.toml:1:1: a service needs at least one upstream, or a command
           | [service.shop]
           | ^
         seaworthy.toml:2:12: has no effect: this service is not run here, it has no `command`
           | replicas = 2
           |            ^
-        2 problems found"#]]);
+        2 problems found"#]],
+    );
     let run = parse_with("[service.shop]\ncommand = \"x {port}\"\nreplicas = 3\n", &[]).unwrap();
     assert!(run.gateway.services[0].managed && run.gateway.services[0].outlier.is_some());
     assert_eq!((run.processes.len(), run.processes[0].replicas), (1, 3));

@@ -7,6 +7,8 @@ faults: late=SECONDS   listens only then
         dies           ends with status 3 at once, after a last word
         forks          leaves a child behind that would live for ever
         floods         writes without end
+        leaks          takes ever more memory
+        silent         closes its standard output
 PORT may be "fd": the socket is passed as descriptor 3 (LISTEN_FDS).
 """
 
@@ -66,6 +68,9 @@ def main():
         time.sleep(float(faults["late"]))
     if "forks" in faults:
         subprocess.Popen(["sleep", "100000"], start_new_session=True)
+    if "leaks" in faults:
+        hoard = []
+        threading.Thread(target=lambda: [hoard.append(bytearray(1 << 20)) for _ in iter(int, 1)]).start()
     if "floods" in faults:
         threading.Thread(target=lambda: [print("x" * 100) for _ in iter(int, 1)], daemon=True).start()
     if port == "fd":
@@ -80,6 +85,8 @@ def main():
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN if "stubborn" in faults else stop)
     print("listening", flush=True)
+    if "silent" in faults:
+        os.close(1)
     server.serve_forever(poll_interval=0.02)
 
 

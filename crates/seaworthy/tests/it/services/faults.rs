@@ -90,6 +90,47 @@ async fn a_flood_of_output_harms_nobody() {
 }
 
 #[tokio::test]
+async fn one_that_takes_too_much_memory_is_ended_and_that_is_said() {
+    let run = Running::start(1, "leaks", "limits = { memory = \"96MiB\" }").await;
+    let status = run
+        .stands("ended for its memory", |status| status["instances"][0]["restarts"].as_u64() > Some(0))
+        .await;
+    let by_groups = status["limits"].to_string().contains("memory: cgroup");
+    let told = status["instances"][0].to_string();
+    match by_groups {
+        true => {
+            assert!(told.contains("out of memory"), "{told}");
+            assert!(!run.events("OOMKilled").await.is_empty());
+        }
+        // the program is refused more, and says so itself
+        false => assert!(told.contains("MemoryError") || told.contains("killed"), "{told}"),
+    }
+}
+
+#[tokio::test]
+async fn one_that_closes_its_output_goes_on() {
+    let run = Running::start(1, "silent", "").await;
+    run.settles(1).await;
+    let before = run.pids().await;
+    for _ in 0..10 {
+        assert_eq!(run.gateway.get("/").await.status, 200);
+    }
+    assert_eq!(run.settles(1).await["instances"][0]["restarts"], 0);
+    assert_eq!(run.pids().await, before);
+}
+
+#[tokio::test]
+async fn a_node_server_is_run() {
+    let program =
+        "require('http').createServer((q, a) => a.end('node')).listen(process.env.PORT, '127.0.0.1')";
+    let rest = format!("[service.shop]\ncommand = [\"node\", \"-e\", \"{program}\"]\norphans = \"stop\"\n");
+    let mut gateway = crate::harness::Gateway::start(&rest).await;
+    eventually("it answers", || async { (gateway.get("/").await.text() == "node").then_some(()) }).await;
+    gateway.signal(Signal::TERM);
+    assert!(gateway.ended().await.success());
+}
+
+#[tokio::test]
 async fn a_passed_socket_is_served() {
     let run = Running::start(2, "fd", "port = \"socket\"").await;
     run.settles(2).await;
