@@ -25,22 +25,24 @@ pub(crate) struct Target {
 
 /// Asks, within the probe's time limit. What is wrong comes back in words, bounded.
 pub(crate) async fn ask(probe: &Probe, target: &Target) -> Result<(), String> {
-    let answer = async {
-        match &probe.kind {
-            ProbeKind::Http { path, headers } => http::ask(target.addr, path, headers).await,
-            ProbeKind::Tcp => tcp(target.addr).await,
-            ProbeKind::Grpc { service } => grpc::ask(target.addr, service, probe.timeout).await,
-            ProbeKind::Command(argv) => command::run(argv, target).await,
-        }
-    };
-    match tokio::time::timeout(probe.timeout, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {}", seaworthy_core::duration::format(probe.timeout))),
+    match &probe.kind {
+        ProbeKind::Command(argv) => within(probe, command::run(argv, target)).await,
+        kind => within(probe, connected(probe, kind, target.addr)).await,
     }
 }
 
-async fn tcp(addr: SocketAddr) -> Result<(), String> {
-    connect(addr).await.map(drop)
+/// What is asked over a connection.
+async fn connected(probe: &Probe, kind: &ProbeKind, addr: SocketAddr) -> Result<(), String> {
+    match kind {
+        ProbeKind::Http { path, headers } => http::ask(addr, path, headers).await,
+        ProbeKind::Grpc { service } => grpc::ask(addr, service, probe.timeout).await,
+        ProbeKind::Tcp | ProbeKind::Command(_) => connect(addr).await.map(drop),
+    }
+}
+
+async fn within(probe: &Probe, answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let late = |_| Err(format!("no answer within {}", seaworthy_core::duration::format(probe.timeout)));
+    tokio::time::timeout(probe.timeout, answer).await.unwrap_or_else(late)
 }
 
 async fn connect(addr: SocketAddr) -> Result<TcpStream, String> {

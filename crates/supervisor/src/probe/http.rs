@@ -5,16 +5,14 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HOST, LOCATION};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use tokio::task::JoinSet;
 
-/// How much of an answer is read.
-const BODY: usize = 10 << 10;
-/// How much of it is shown.
+/// How much of an answer is read and shown.
 const SHOWN: usize = 256;
 const REDIRECTS: usize = 10;
 
@@ -78,10 +76,7 @@ async fn judge(addr: SocketAddr, answer: Response<Incoming>) -> Result<Answer, S
         return Ok(Answer::Fine);
     }
     // the status is the answer; the body only helps to understand it
-    let body = match Limited::new(answer.into_body(), BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
-    };
+    let body = beginning(answer.into_body()).await;
     let body = String::from_utf8_lossy(&body);
     let shown = &body[..body.floor_char_boundary(SHOWN)];
     Err(match shown.trim() {
@@ -90,11 +85,23 @@ async fn judge(addr: SocketAddr, answer: Response<Incoming>) -> Result<Answer, S
     })
 }
 
+/// As much of a body as is shown; the rest is not waited for.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    let mut read = Vec::new();
+    while read.len() < SHOWN
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
+    }
+    read
+}
+
 /// The path that a redirect leads to, where it stays at the replica.
 fn within(addr: SocketAddr, to: &HeaderValue) -> Option<PathAndQuery> {
     let uri = Uri::try_from(to.as_bytes()).ok()?;
     let same = match uri.authority() {
-        None => to.as_bytes().starts_with(b"/"),
+        // two slashes begin another host
+        None => to.as_bytes().starts_with(b"/") && !to.as_bytes().starts_with(b"//"),
         Some(authority) => {
             let host = matches!(authority.host(), "localhost") || authority.host() == addr.ip().to_string();
             uri.scheme_str() == Some("http") && host && authority.port_u16().unwrap_or(80) == addr.port()
