@@ -144,15 +144,15 @@ impl Process {
     /// told how many lines were dropped when he does.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
+            // it comes before everything else, with the greeting
+            self.remember_past();
             if let Some(event) = self.state.queued() {
                 self.remember(&event);
                 return Some(event);
             }
             match &mut self.state {
                 State::Reading(connection) => {
-                    let more = connection.fill().await;
-                    self.remember_past();
-                    if !more {
+                    if !connection.fill().await {
                         self.state = State::Ending;
                     }
                 }
