@@ -120,14 +120,13 @@ impl Instance {
 impl Instance {
     /// What keeps it from being ready, in words.
     pub(super) fn trouble(&self) -> String {
-        let ended = self.replica.last_ending().map(|ending| ending.words.as_str());
-        let why = match self.replica.phase() {
-            Phase::CrashLoopBackOff | Phase::Failed => ended.or(self.complaint.as_deref()),
-            _ => self.complaint.as_deref().or(ended),
-        };
-        match why {
-            Some(why) => format!("{} is {}: {why}", self.name, self.replica.phase().as_str()),
-            None => format!("{} is {}", self.name, self.replica.phase().as_str()),
+        let ended = self.replica.last_ending().map(|ending| format!("its last run {}", ending.words));
+        let why: Vec<String> = self.complaint.clone().into_iter().chain(ended).collect();
+        let phase = self.replica.phase().as_str();
+        if why.is_empty() {
+            format!("{} is {phase}", self.name)
+        } else {
+            format!("{} is {phase}: {}", self.name, why.join("; "))
         }
     }
 }

@@ -234,7 +234,7 @@ impl Task {
                 self.step(key, now, Input::Exited { run, ending: end.ending });
             }
             News::Probed { key, run, which, result } => {
-                if let Some(instance) = self.instance(key) {
+                if let Some(instance) = self.instance(key).filter(|instance| instance.replica.run() == run) {
                     instance.note_answer(which, &result);
                 }
                 self.step(key, now, Input::Probed { run, which, result });
