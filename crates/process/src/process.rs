@@ -87,7 +87,9 @@ impl Process {
             last: Mutex::default(),
             collected: Mutex::new(false),
         };
-        Self { handle: Handle::new(shared), adopted, state: State::Reading(connection) }
+        let mut process = Self { handle: Handle::new(shared), adopted, state: State::Reading(connection) };
+        process.remember_past();
+        process
     }
 
     /// One that ended while no Seaworthy was there.

@@ -69,6 +69,8 @@ pub(crate) struct Keep {
     /// The memory limit holds by resource limit only.
     pub(crate) address_space: bool,
     pub(crate) groups: crate::cgroup::Groups,
+    /// The value of [`MARKER`].
+    pub(crate) marker: String,
 }
 
 /// What the launch stage becomes.

@@ -203,6 +203,7 @@ fn instruct(
         limits: launch.limits,
         address_space: description.address_space,
         groups: description.groups.clone(),
+        marker: folder.marker(&launch.id),
     };
     let keep = protocol::frame(protocol::KEEP, &serde_json::to_vec(&keep)?);
     protocol::send_with(stream.as_fd(), &keep, None)?;

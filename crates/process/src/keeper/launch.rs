@@ -9,16 +9,19 @@ use super::accounts::{self, Account};
 use crate::exit::Stage;
 use crate::protocol::{self, Decoder, Failure, Program};
 use rustix::io::{dup2, fcntl_dupfd_cloexec};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use signal_hook::consts::*;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -55,7 +58,7 @@ enum Never {}
 fn become_program(channel: &mut UnixStream, slot: OwnedFd, keeper: u32) -> Result<Never, Failure> {
     let (program, socket) = receive(channel).map_err(at(Stage::Keeper))?;
     join(&program)?;
-    limit(&program).map_err(at(Stage::Limits))?;
+    raise(&program).map_err(at(Stage::Limits))?;
     let account = accounts::resolve(program.user.as_deref(), program.group.as_deref())
         .map_err(|error| Failure { stage: Stage::User, error })?;
     become_user(&account).map_err(at(Stage::User))?;
@@ -68,6 +71,8 @@ fn become_program(channel: &mut UnixStream, slot: OwnedFd, keeper: u32) -> Resul
     let mut command = command(&program, &account, socket, slot)?;
     heed_signals().map_err(at(Stage::Program))?;
     channel.write_all(&protocol::frame(protocol::READY, &[])).map_err(at(Stage::Keeper))?;
+    // this stage itself may need more than the program shall have
+    limit(&program).map_err(at(Stage::Limits))?;
     let error = command.exec();
     let name = program.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Err(Failure { stage: Stage::Program, error: explain(&name, &error) })
@@ -115,19 +120,29 @@ fn join(program: &Program) -> Result<(), Failure> {
     })
 }
 
+fn wanted(program: &Program) -> impl Iterator<Item = (Resource, u64)> {
+    let wanted = [
+        (Resource::Core, Some(0)),
+        (Resource::Nofile, program.open_files),
+        (Resource::Nproc, program.processes),
+        (Resource::As, program.address_space),
+    ];
+    wanted.into_iter().filter_map(|(resource, value)| Some((resource, value?)))
+}
+
+fn set(resource: Resource, value: u64) -> io::Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// What is more than the program's user could give itself.
+fn raise(program: &Program) -> io::Result<()> {
+    wanted(program)
+        .filter(|(resource, value)| getrlimit(*resource).maximum.is_some_and(|now| now < *value))
+        .try_for_each(|(resource, value)| set(resource, value))
+}
+
 fn limit(program: &Program) -> io::Result<()> {
-    let set = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
-    set(Resource::Core, 0)?;
-    if let Some(files) = program.open_files {
-        set(Resource::Nofile, files)?;
-    }
-    if let Some(processes) = program.processes {
-        set(Resource::Nproc, processes)?;
-    }
-    if let Some(bytes) = program.address_space {
-        set(Resource::As, bytes)?;
-    }
-    Ok(())
+    wanted(program).try_for_each(|(resource, value)| set(resource, value))
 }
 
 /// This process has one thread, so what is set for the thread holds for all of it. The user comes last: afterwards
@@ -160,7 +175,9 @@ fn command(
     let mut argv = program.argv.iter();
     let name = argv.next().ok_or_else(|| at(Stage::Program)(io::ErrorKind::InvalidInput.into()))?;
     let mut command = Command::new(name);
-    command.args(argv).env_clear().stdin(Stdio::null());
+    // opened now, because the program may be allowed fewer files than are open here
+    let nothing = File::open("/dev/null").map_err(at(Stage::Program))?;
+    command.args(argv).env_clear().stdin(nothing);
     if let Some((name, home)) = account.user.as_ref().and_then(|user| user.entry.as_ref()) {
         command.env("HOME", home).env("USER", name).env("LOGNAME", name);
     }

@@ -2,7 +2,7 @@
 
 use super::LAUNCH;
 use crate::procfs::Identity;
-use crate::protocol;
+use crate::protocol::{self, MARKER};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::ffi::OsString;
 use std::io::{self, PipeReader};
@@ -24,14 +24,16 @@ pub(super) struct Spawned {
     pub(super) stderr: PipeReader,
 }
 
-pub(super) fn spawn(program: &[u8], socket: Option<OwnedFd>) -> io::Result<Spawned> {
+pub(super) fn spawn(marker: &str, program: &[u8], socket: Option<OwnedFd>) -> io::Result<Spawned> {
     let (channel, theirs) = UnixStream::pair()?;
     let (stdout, stdout_of_program) = io::pipe()?;
     let (stderr, stderr_of_program) = io::pipe()?;
     for pipe in [&stdout, &stderr] {
         fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
     }
-    let mut child = command()?
+    let mut child = command()
+        // it is found by this from its first moment on
+        .env(MARKER, marker)
         .stdin(OwnedFd::from(theirs))
         .stdout(stdout_of_program)
         .stderr(stderr_of_program)
@@ -50,7 +52,7 @@ pub(super) fn spawn(program: &[u8], socket: Option<OwnedFd>) -> io::Result<Spawn
 }
 
 /// The same binary with the same subcommand: the one that runs, even if the file was replaced.
-fn command() -> io::Result<Command> {
+fn command() -> Command {
     let mut own = std::env::args_os();
     let name = own.next().unwrap_or_default();
     let mut arguments: Vec<OsString> = own.collect();
@@ -60,5 +62,5 @@ fn command() -> io::Result<Command> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(name).args(arguments).arg(LAUNCH).arg(std::process::id().to_string()).arg(id);
     command.env_clear().process_group(0);
-    Ok(command)
+    command
 }

@@ -74,7 +74,7 @@ pub(super) fn run(
     let listener = UnixListener::bind(place::SOCKET)?;
     listener.set_nonblocking(true)?;
     let (children, told) = (signals(&[SIGCHLD])?, signals(&[SIGTERM, SIGINT, SIGHUP])?);
-    let spawned = match spawn::spawn(&program, socket) {
+    let spawned = match spawn::spawn(&keep.marker, &program, socket) {
         Ok(spawned) => spawned,
         Err(error) => {
             let reason = Reason::FailedToStart { stage: Stage::Keeper, error: error.to_string() };

@@ -13,6 +13,7 @@ const CHUNK: usize = 16 << 10;
 
 pub(crate) struct Connection {
     stream: Arc<UnixStream>,
+    buffer: Box<[u8]>,
     decoder: Decoder,
     events: VecDeque<Event>,
     past: VecDeque<String>,
@@ -31,6 +32,7 @@ impl Connection {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream: Arc::new(UnixStream::from_std(stream)?),
+            buffer: vec![0; CHUNK].into(),
             decoder: Decoder::default(),
             events: VecDeque::new(),
             past: VecDeque::new(),
@@ -69,11 +71,10 @@ impl Connection {
             if self.stream.readable().await.is_err() {
                 return false;
             }
-            let mut bytes = [0; CHUNK];
-            match self.stream.try_read(&mut bytes) {
+            match self.stream.try_read(&mut self.buffer) {
                 Ok(0) => return false,
                 Ok(count) => {
-                    self.decoder.push(bytes.get(..count).unwrap_or_default());
+                    self.decoder.push(self.buffer.get(..count).unwrap_or_default());
                     return self.decode();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

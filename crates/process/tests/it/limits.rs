@@ -50,10 +50,13 @@ async fn every_limit_says_how_it_is_kept() {
 async fn files_processes_and_cores_are_limited() {
     let bed = Bed::new();
     let folder = bed.empty().await;
-    let mut launch = sh("shop", "ulimit -n; ulimit -Hn; ulimit -c");
-    launch.limits = Limits { open_files: Some(77), ..Limits::default() };
-    let mut process = folder.start(launch).await.expect("start");
-    assert_eq!(texts(&rest(&mut process).await.0), ["77", "77", "0"]);
+    // fewer than the launch stage has open itself
+    for files in ["4", "77"] {
+        let mut launch = sh("shop", "ulimit -n; ulimit -Hn; ulimit -c");
+        launch.limits = Limits { open_files: files.parse().ok(), ..Limits::default() };
+        let mut process = folder.start(launch).await.expect("start");
+        assert_eq!(texts(&rest(&mut process).await.0), [files, files, "0"]);
+    }
 
     let script = "
 import os, time

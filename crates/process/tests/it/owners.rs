@@ -1,6 +1,6 @@
 //! A Seaworthy that is killed at any moment, again and again.
 
-use crate::harness::{Bed, eventually, fixture, running, within};
+use crate::harness::{Bed, eventually, fixture, running, signal, within};
 use seaworthy_process::{Folder, Launch, Process};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -44,13 +44,28 @@ async fn check(processes: &[Process], seconds: &str) {
 
 #[tokio::test]
 async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
+    kill_again_and_again(rounds(), false).await;
+}
+
+/// Both may be killed at once, by a machine that runs out of memory.
+#[tokio::test]
+async fn killed_with_a_keeper_nothing_is_left_or_doubled() {
+    kill_again_and_again(rounds().div_ceil(3), true).await;
+}
+
+async fn kill_again_and_again(rounds: u32, keepers_too: bool) {
     let bed = Bed::new();
     // nobody else sleeps so long
     let seconds = format!("1{:09}", fastrand::u32(..1_000_000_000));
-    for _ in 0..rounds() {
+    for _ in 0..rounds {
         let owner = Owner::start(&bed, &seconds);
         // from before it opened the folder to the middle of a restart: there is nothing to wait for
         tokio::time::sleep(Duration::from_micros(fastrand::u64(..120_000))).await;
+        if keepers_too {
+            // of the owner's children and their trees, whoever it hits
+            let found = bed.processes();
+            found.into_iter().filter(|_| fastrand::bool()).for_each(|pid| signal(pid, "KILL"));
+        }
         drop(owner);
         let (_folder, processes) = bed.open().await;
         check(&processes, &seconds).await;
