@@ -116,6 +116,8 @@ impl Folder {
 impl Inner {
     fn new(path: PathBuf, lock: File, keeper: KeeperCommand) -> Result<Self, Error> {
         let tag = lock::tag(&path)?;
+        // what Seaworthy's own parent left open in it would stay open as long as a keeper lives
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         Ok(Self {
             cgroups: Cgroups::detect(&tag),
             path,

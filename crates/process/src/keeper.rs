@@ -3,6 +3,11 @@
 //! A keeper is one thread that sleeps in `poll`: it has no runtime, and nothing to do while its program is silent. It
 //! leads a session of its own, so that no terminal ends it, and is the *subreaper* of everything that its program
 //! forks, however it forks. It ends when nothing is left of the tree, and writes down how that came about.
+//!
+//! Told to end by SIGTERM, SIGINT or SIGHUP, a keeper ends its tree by the plan. So a service manager that signals
+//! everything stops everything in order; one that shall leave the trees to the next Seaworthy has to signal Seaworthy
+//! alone. For systemd that is `KillMode=process`; `Delegate=yes` and `DelegateSubgroup=seaworthy-leaf` give control
+//! groups of version 2.
 
 mod accounts;
 mod launch;
@@ -74,7 +79,7 @@ fn try_keep() -> io::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     // what it holds for a moment must not be found on the disk
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    // what Seaworthy's own parent left open in it concerns no program
+    // whatever is open here concerns no program
     close_fds::set_fds_cloexec(3, &[]);
     // shown by ps; nothing depends on it
     let _ = rustix::thread::set_name(c"sw-keeper");

@@ -141,3 +141,63 @@ async fn a_half_born_replica_is_nothing() {
     assert_eq!((processes.len(), processes[0].id(), folder.problems()), (1, "model", Vec::new()));
     bed.assert_forgotten("half");
 }
+
+/// Whatever a disk, an editor or an enemy makes of the files.
+#[tokio::test]
+async fn damaged_files_do_no_harm() {
+    let bed = Bed::new();
+    let folder = bed.empty().await;
+    let process = folder.start(sh("shop", "echo one; sleep 1000 & sleep 1000")).await.expect("start");
+    let replica = bed.path().join("replicas/shop");
+    let names = ["description.json", "keeper.json", "program.json"];
+    let mut files: Vec<(&str, Vec<u8>)> =
+        names.iter().map(|name| (*name, fs::read(replica.join(name)).expect("there"))).collect();
+    // a record without its taker
+    let handle = process.handle();
+    within("kill", handle.kill()).await.expect("killed");
+    files.extend(["output", "exit.json"].map(|name| (name, fs::read(replica.join(name)).expect("there"))));
+    drop((process, handle, folder));
+    let stranger = Stranger(Command::new("sleep").arg("1000").spawn().expect("sleep"));
+    for _ in 0..60 {
+        fs::create_dir_all(&replica).expect("made");
+        for (name, bytes) in &files {
+            let mut bytes = bytes.clone();
+            match fastrand::u8(..4) {
+                0 => bytes.truncate(fastrand::usize(..=bytes.len())),
+                1 => {
+                    bytes = std::iter::repeat_with(|| fastrand::u8(..)).take(fastrand::usize(..200)).collect()
+                }
+                2 if !bytes.is_empty() => {
+                    let at = fastrand::usize(..bytes.len());
+                    bytes[at] = fastrand::u8(..);
+                }
+                _ => {}
+            }
+            fs::write(replica.join(name), bytes).expect("written");
+        }
+        let (_folder, processes) = bed.open().await;
+        assert!(processes.len() <= 1, "{processes:?}");
+        for mut process in processes {
+            within("kill", process.kill()).await.expect("nothing to kill");
+            exit(&mut process).await;
+        }
+    }
+    assert!(runs(stranger.0.id()));
+}
+
+#[tokio::test]
+async fn without_its_tag_a_folder_keeps_what_lives() {
+    let bed = Bed::new();
+    let folder = bed.empty().await;
+    let process = folder.start(sh("shop", "exec sleep 1000")).await.expect("start");
+    let pid = process.pid();
+    let tag = fs::read(bed.path().join("tag")).expect("there");
+    fs::write(bed.path().join("tag"), "../../etc").expect("written");
+    drop((process, folder));
+    let (_folder, mut processes) = bed.open().await;
+    assert_ne!(fs::read(bed.path().join("tag")).expect("there"), tag);
+    let mut process = processes.pop().expect("found");
+    assert_eq!(process.pid(), pid);
+    within("kill", process.kill()).await.expect("killed");
+    assert_eq!(exit(&mut process).await.reason, Reason::Signal(seaworthy_process::Signal::KILL));
+}
