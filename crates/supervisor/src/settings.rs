@@ -37,7 +37,8 @@ pub enum Port {
     #[default]
     Free,
     /// A socket that already listens, passed as `LISTEN_FDS` (sd_listen_fds(3)): descriptor 3, `{socket}` in the command.
-    /// `{port}` and `PORT` say which port it has.
+    /// `{port}` and `PORT` say which port it has. Connections are accepted, and wait, from the first moment on: a TCP probe
+    /// says nothing about the program.
     Socket,
     /// Always this port. There can be one replica at a time, and a rollout stops the old one before it starts the new
     /// one: requests in between wait or fail.

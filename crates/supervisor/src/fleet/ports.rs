@@ -2,10 +2,14 @@
 //!
 //! They come from below the range that the kernel takes ports of outgoing connections from (32768 and up unless changed):
 //! one of those could be taken by any connection between the moment it is found free and the moment the replica listens.
+//! From other Seaworthys of the same network they are kept by a name in it (an abstract socket, unix(7)) that nobody else
+//! can have as long as this process lives.
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const RANGE: std::ops::Range<u16> = 20_000..30_000;
@@ -28,6 +32,8 @@ struct Taken {
 pub(super) struct Lease {
     ports: Arc<Ports>,
     port: u16,
+    /// Held for its name.
+    _name: Option<UnixDatagram>,
 }
 
 impl Lease {
@@ -35,8 +41,8 @@ impl Lease {
         self.port
     }
 
-    pub(super) const fn addr(&self) -> SocketAddr {
-        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
+    pub(super) const fn addr(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
     }
 }
 
@@ -62,7 +68,8 @@ impl Ports {
             // at random: the port of a replica that has just ended is hardly ever another's right after
             let port = fastrand::u16(RANGE);
             if !self.lock().reserved.contains(&port)
-                && let Some(lease) = self.this(port)
+                && let Some(name) = name(port)
+                && let Some(lease) = self.lease(port, Some(name))
                 && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
             {
                 return Ok(lease);
@@ -83,9 +90,20 @@ impl Ports {
 
     /// This port, unless a replica has it.
     pub(super) fn this(self: &Arc<Self>, port: u16) -> Option<Lease> {
-        let new = self.lock().leased.insert(port);
-        new.then(|| Lease { ports: Arc::clone(self), port })
+        // whoever has it listens already, or says in a moment that he cannot: the name is not needed
+        self.lease(port, name(port))
     }
+
+    fn lease(self: &Arc<Self>, port: u16, name: Option<UnixDatagram>) -> Option<Lease> {
+        let new = self.lock().leased.insert(port);
+        new.then(|| Lease { ports: Arc::clone(self), port, _name: name })
+    }
+}
+
+/// The name that goes with a port, unless another Seaworthy has it.
+fn name(port: u16) -> Option<UnixDatagram> {
+    let name = SocketAddr::from_abstract_name(format!("seaworthy-port-{port}")).ok()?;
+    UnixDatagram::bind_addr(&name).ok()
 }
 
 #[cfg(test)]
@@ -105,5 +123,11 @@ mod tests {
         let (lease, listener) = ports.listening().unwrap();
         assert_eq!(listener.local_addr().unwrap(), lease.addr());
         assert!(addr.ip().is_loopback());
+    }
+
+    #[test]
+    fn another_seaworthy_does_not_take_a_port_before_its_replica_listens() {
+        let ours = Arc::new(Ports::default()).free().unwrap();
+        assert!(name(ours.port()).is_none());
     }
 }

@@ -35,6 +35,8 @@ const WAITING: usize = 256;
 const AT_ONCE: usize = 64;
 /// How often usage is measured where nothing scales by it.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
+/// How long after the start of a replica it is measured first.
+const FIRST_MEASURE: Duration = Duration::from_secs(2);
 /// How long replicas that are left to a successor may take to hear it.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -222,6 +224,8 @@ impl Task {
                     let addr =
                         instance.addr().map(|addr| format!(" on port {}", addr.port())).unwrap_or_default();
                     self.shared.note(Reason::Started, Some(&name), &format!("process {pid}{addr}"));
+                    // what it uses is soon to be seen
+                    self.measure_at = self.measure_at.min(now + FIRST_MEASURE);
                 }
                 self.step(key, now, Input::Launched { run });
             }

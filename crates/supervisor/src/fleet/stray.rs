@@ -11,8 +11,10 @@ pub(super) fn end(process: Process) -> Running {
 }
 
 async fn end_it(mut process: Process) {
-    let id = process.id().to_owned();
-    tracing::warn!(id, pid = process.pid(), "a process that belongs to no service is ended");
+    if process.usage().is_ok() {
+        let id = process.id();
+        tracing::warn!(id, pid = process.pid(), "a process that belongs to no service is ended");
+    }
     let _ = process.signal(Signal::TERM);
     if tokio::time::timeout(GRACE, gone(&mut process)).await.is_err() {
         let _ = process.kill().await;

@@ -38,7 +38,7 @@ async fn what_ended_meanwhile_is_started_again() {
     let bed = Bed::new();
     let fleet = bed.fleet(vec![bed.server("shop")]).await;
     let before = pids(&available(&fleet, "shop").await)[0];
-    drop(fleet);
+    bed.desert(fleet).await;
     signal(before, "KILL");
     eventually("its end", || !runs(before)).await;
     let fleet = bed.fleet(vec![bed.server("shop")]).await;

@@ -4,7 +4,7 @@ mod recorder;
 
 pub(crate) use recorder::Recorder;
 
-use seaworthy_process::{Folder, KeeperCommand};
+use seaworthy_process::{Folder, KeeperCommand, Process};
 use seaworthy_supervisor::events::{Event, Reason};
 use seaworthy_supervisor::fleet::{Fleet, Parts};
 use seaworthy_supervisor::settings::{Backoff, Command, Probe, ProbeKind, Probes, Service};
@@ -36,12 +36,21 @@ impl Bed {
         Self { path, traffic: Arc::default(), registry: Registry::new() }
     }
 
-    /// The fleet of this bed; an earlier one must have been dropped, shut down or left.
-    pub(crate) async fn fleet(&self, services: Vec<Service>) -> Fleet {
+    async fn open(&self) -> (Folder, Vec<Process>) {
         let program = env!("CARGO_BIN_EXE_seaworthy-supervisor-fixture").into();
         let keeper = KeeperCommand { program, arguments: vec!["keeper".into()] };
-        let (folder, survivors) =
-            Folder::open_within(self.path.join("run"), keeper, PATIENCE).await.expect("the folder opens");
+        Folder::open_within(self.path.join("run"), keeper, PATIENCE).await.expect("the folder opens")
+    }
+
+    /// Drops a fleet, and waits until nothing of it looks after the processes any more.
+    pub(crate) async fn desert(&self, fleet: Fleet) {
+        drop(fleet);
+        drop(self.open().await);
+    }
+
+    /// The fleet of this bed; an earlier one must have been dropped, shut down or left.
+    pub(crate) async fn fleet(&self, services: Vec<Service>) -> Fleet {
+        let (folder, survivors) = self.open().await;
         let traffic = Arc::clone(&self.traffic);
         let parts = Parts { folder, survivors, traffic, registry: self.registry.clone() };
         Fleet::open(parts, services).expect("settings that can be meant")

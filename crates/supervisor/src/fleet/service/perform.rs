@@ -102,6 +102,9 @@ impl Task {
             Port::Socket => ports.listening().map(|(lease, socket)| (lease, Some(socket))).map_err(none),
             Port::Fixed(port) => {
                 let lease = ports.this(port).ok_or_else(|| format!("another replica has port {port}"))?;
+                // else the probes would ask whoever it is
+                let taken = |error| format!("port {port} is taken: {error}");
+                TcpListener::bind(lease.addr()).map_err(taken)?;
                 Ok((lease, None))
             }
         }

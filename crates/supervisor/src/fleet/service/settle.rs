@@ -39,10 +39,11 @@ impl Task {
 
     /// What ended by order is gone; what ended by itself stays to be seen, as long as it runs what is wanted.
     fn forget_ended(&mut self) {
-        let (revision, frozen) = (&self.revision, self.frozen);
+        // after a failed rollout that is what ran before it
+        let wanted = self.wanted().0;
         self.members.retain(|member| match member.replica.phase() {
             Phase::Stopped => false,
-            Phase::Completed | Phase::Failed => frozen || member.revision == *revision,
+            Phase::Completed | Phase::Failed => member.revision == wanted,
             _ => true,
         });
         if self.sandbox.as_ref().is_some_and(Instance::has_ended) {
@@ -63,8 +64,8 @@ impl Task {
                 let (revision, service) = self.wanted();
                 let place = self.free_place();
                 let instance = self.create(now, place, revision, service);
-                let text = format!("starts {}", instance.name);
-                self.shared.note(Reason::ScalingReplicaSet, None, &text);
+                let text = format!("is to run {}", instance.revision.template);
+                self.shared.note(Reason::Scheduled, Some(&instance.name), &text);
                 self.members.push(instance);
             }
             Step::Stop(key) => {
