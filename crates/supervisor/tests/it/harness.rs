@@ -36,6 +36,11 @@ impl Bed {
         Self { path, traffic: Arc::default(), registry: Registry::new() }
     }
 
+    /// Where the processes of this bed live.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.path.join("run")
+    }
+
     async fn open(&self) -> (Folder, Vec<Process>) {
         let program = env!("CARGO_BIN_EXE_seaworthy-supervisor-fixture").into();
         let keeper = KeeperCommand { program, arguments: vec!["keeper".into()] };

@@ -5,6 +5,7 @@ mod absence;
 mod dependencies;
 mod ends;
 mod harness;
+mod killed;
 mod places;
 mod probes;
 mod rollouts;
