@@ -8,6 +8,9 @@ use crate::traffic;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
+/// The kernel counts processor time in steps of 10 ms: over less time than this it says nothing.
+const WINDOW: Duration = Duration::from_secs(1);
+
 impl Instance {
     /// Looks at what its processes use.
     pub(super) fn measure(&mut self, now: Instant) {
@@ -15,14 +18,12 @@ impl Instance {
             self.usage = None;
             return;
         };
-        let Ok(usage) = live.handle.usage() else { return };
-        // before the first look there was its start, unless it was started by an earlier life
+        // before the first look there was its start
         let ran = SystemTime::now().duration_since(live.started_at).unwrap_or_default();
         let seen = self.cpu_seen.or_else(|| Some((now.checked_sub(ran)?, Duration::ZERO)));
-        let cores = seen.map_or(0.0, |(at, cpu)| {
-            let took = now.duration_since(at).as_secs_f64();
-            if took > 0.0 { usage.cpu.saturating_sub(cpu).as_secs_f64() / took } else { 0.0 }
-        });
+        let Some((at, cpu)) = seen.filter(|(at, _)| now.duration_since(*at) >= WINDOW) else { return };
+        let Ok(usage) = live.handle.usage() else { return };
+        let cores = usage.cpu.saturating_sub(cpu).as_secs_f64() / now.duration_since(at).as_secs_f64();
         self.cpu_seen = Some((now, usage.cpu));
         self.usage = Some(UsageStatus {
             cpu_seconds: usage.cpu.as_secs_f64(),

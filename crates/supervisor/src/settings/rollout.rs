@@ -10,8 +10,8 @@ pub struct Rollout {
     pub max_surge: CountOrPercent,
     /// How many of the wanted number may not be ready because of the rollout; a share is rounded down. 25 %.
     pub max_unavailable: CountOrPercent,
-    /// Without a step forward for so long the rollout has failed: what is still old stays, and replacements that did not
-    /// become ready are ended. 10 min.
+    /// Without a step forward for so long the rollout has failed: what is still old stays, what had to go first comes back,
+    /// and replacements that did not become ready are ended. 10 min.
     pub progress_deadline: Duration,
 }
 

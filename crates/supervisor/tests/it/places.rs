@@ -3,6 +3,7 @@
 use crate::harness::{Bed, available, eventually, pids, replica, runs, until};
 use seaworthy_core::ErrorCode;
 use seaworthy_supervisor::replica::Phase;
+use seaworthy_supervisor::rollout;
 use seaworthy_supervisor::settings::{Command, Port};
 use seaworthy_supervisor::status::Health;
 use std::io::{Read, Write};
@@ -85,4 +86,69 @@ async fn no_ordinary_request_reaches_the_sandbox() {
     assert!(never.into_iter().all(|endpoint| &*endpoint.replica == "shop-1"));
     fleet.shutdown().await;
     assert_eq!(bed.processes(), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_fixed_port_the_old_one_comes_back_when_the_new_one_never_is_ready() {
+    let bed = Bed::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut shop = bed.server("shop");
+    shop.port = Port::Fixed(port);
+    let fleet = bed.fleet(vec![shop.clone()]).await;
+    let before = available(&fleet, "shop").await;
+    let mut broken = shop.clone();
+    broken.command = Command::Shell("exit 7".into());
+    broken.rollout.progress_deadline = std::time::Duration::from_millis(300);
+    fleet.apply(vec![broken]).await.unwrap();
+    let after = until(&fleet, "shop", "the old settings again", |status| {
+        matches!(status.rollout, rollout::Status::Failed(_))
+            && status.ready == 1
+            && status.instances[0].template == before.template
+    })
+    .await;
+    assert_ne!(pids(&after), pids(&before));
+    assert_eq!(asks(replica(&after, "shop-1").addr.unwrap()), pids(&after)[0]);
+    fleet.apply(vec![shop]).await.unwrap();
+    assert_eq!(pids(&available(&fleet, "shop").await), pids(&after));
+    fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fixed_port_that_somebody_has_is_waited_for() {
+    let bed = Bed::new();
+    let somebody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut shop = bed.server("shop");
+    shop.port = Port::Fixed(somebody.local_addr().unwrap().port());
+    // whoever has it answers
+    shop.probes = seaworthy_supervisor::settings::Probes::default();
+    let fleet = bed.fleet(vec![shop]).await;
+    let status = until(&fleet, "shop", "an attempt", |status| {
+        status.instances.first().is_some_and(|one| one.restarts > 0)
+    })
+    .await;
+    let words = replica(&status, "shop-1").last_exit.clone().unwrap();
+    assert!(words.contains("is taken"), "{words}");
+    assert!(bed.traffic.history("shop").is_empty());
+    drop(somebody);
+    available(&fleet, "shop").await;
+    fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandbox_that_ended_for_good_is_kept_to_be_seen() {
+    let bed = Bed::new();
+    let mut shop = crate::harness::sh("shop", "case $PORT in *) test -e ended || exec sleep 1000;; esac");
+    shop.folder = Some(bed.switch("."));
+    shop.restart.policy = seaworthy_supervisor::settings::RestartPolicy::Never;
+    let fleet = bed.fleet(vec![shop]).await;
+    available(&fleet, "shop").await;
+    bed.set("ended");
+    fleet.sandbox("shop", true).await.unwrap();
+    until(&fleet, "shop", "its end", |status| {
+        status.sandbox.as_ref().is_some_and(|sandbox| sandbox.phase == Phase::Completed)
+    })
+    .await;
+    fleet.sandbox("shop", false).await.unwrap();
+    until(&fleet, "shop", "no sandbox", |status| status.sandbox.is_none()).await;
+    fleet.shutdown().await;
 }

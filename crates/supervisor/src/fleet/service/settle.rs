@@ -46,7 +46,7 @@ impl Task {
             Phase::Completed | Phase::Failed => member.revision == wanted,
             _ => true,
         });
-        if self.sandbox.as_ref().is_some_and(Instance::has_ended) {
+        if self.sandbox.as_ref().is_some_and(|sandbox| sandbox.replica.phase() == Phase::Stopped) {
             self.sandbox = None;
         }
     }
@@ -105,9 +105,14 @@ impl Task {
         let wanted = self.sandbox_wanted.clone().filter(|_| !self.stopped && !self.ending);
         match (&self.sandbox, wanted) {
             (Some(sandbox), wanted) if wanted.as_ref() != Some(&sandbox.revision) => {
-                let key = sandbox.key;
-                self.step(key, now, Input::Stop);
-                self.forget_ended();
+                // one that ended by itself was only kept to be seen
+                if sandbox.has_ended() {
+                    self.sandbox = None;
+                } else {
+                    let key = sandbox.key;
+                    self.step(key, now, Input::Stop);
+                    self.forget_ended();
+                }
             }
             (None, Some(revision)) if revision == self.revision => {
                 let sandbox = self.create(now, Place::Sandbox, revision, Arc::clone(&self.settings));
@@ -188,7 +193,7 @@ impl Task {
         }
     }
 
-    /// The rollout failed: what is old stays, what is new and never was ready ends.
+    /// The rollout failed: what is old stays, or comes back where it had to go first; what is new and never was ready ends.
     fn give_up(&mut self, now: Instant) {
         let stuck = |member: &&Instance| member.revision == self.revision && !member.is_ready();
         let why = self
@@ -200,7 +205,9 @@ impl Task {
         let reason = format!("no progress within {deadline}: {why}");
         self.shared.note(Reason::ProgressDeadlineExceeded, None, &reason);
         self.failed = Some(reason);
-        if !self.members.iter().any(|member| member.revision != self.revision) {
+        let left = self.members.iter().any(|member| member.revision != self.revision);
+        let known = self.stable.as_ref().is_some_and(|(revision, _)| *revision != self.revision);
+        if !left && !known {
             // there is nothing to go back to: it is tried on
             return;
         }
