@@ -26,11 +26,13 @@ use crate::status::ServiceStatus;
 use crate::traffic::Traffic;
 pub(crate) use context::Context;
 use context::Shared;
+use futures_util::FutureExt as _;
 use order::{Order, Orders};
 use running::Running;
 use seaworthy_process::{Folder, Process};
 use seaworthy_telemetry::metrics::Registry;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -295,11 +297,18 @@ impl Inner {
         let shared = Arc::new(Shared::new(&service));
         let (orders, heard) = order::channel(service);
         let task = service::Task::new(Arc::clone(&self.context), Arc::clone(&shared), heard, adopted);
+        let named = name.clone();
         let task = Running::spawn(async move {
             if let Some(predecessor) = predecessor {
                 predecessor.ended().await;
             }
-            task.run().await;
+            if AssertUnwindSafe(task.run()).catch_unwind().await.is_err() {
+                let service = named.as_str();
+                tracing::error!(
+                    service,
+                    "its supervisor broke; replicas go on unwatched until seaworthy is restarted"
+                );
+            }
         });
         self.services().insert(name, Entry { shared, orders, needs, task });
     }

@@ -22,7 +22,10 @@ impl Instance {
         let ran = SystemTime::now().duration_since(live.started_at).unwrap_or_default();
         let seen = self.cpu_seen.or_else(|| Some((now.checked_sub(ran)?, Duration::ZERO)));
         let Some((at, cpu)) = seen.filter(|(at, _)| now.duration_since(*at) >= WINDOW) else { return };
-        let Ok(usage) = live.handle.usage() else { return };
+        let Ok(usage) = live.handle.usage() else {
+            self.usage = None;
+            return;
+        };
         let cores = usage.cpu.saturating_sub(cpu).as_secs_f64() / now.duration_since(at).as_secs_f64();
         self.cpu_seen = Some((now, usage.cpu));
         self.usage = Some(UsageStatus {

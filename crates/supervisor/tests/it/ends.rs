@@ -148,3 +148,29 @@ async fn what_it_says_is_kept_and_can_be_followed() {
     fleet.shutdown().await;
     assert_eq!(crate::harness::within("the end", follow.next()).await, None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_wants_more_memory_than_it_may_is_told_so() {
+    let bed = Bed::new();
+    let leak = "kept = []\nwhile True: kept.append(bytearray(1 << 20))";
+    let argv = [crate::harness::python(), "-c", leak].map(str::to_owned);
+    let mut shop = sh("shop", "");
+    shop.command = seaworthy_supervisor::settings::Command::Argv(argv.into());
+    shop.limits.memory = Some(64 << 20);
+    let fleet = bed.fleet(vec![shop]).await;
+    let status = until(&fleet, "shop", "its end", |status| {
+        status.instances.first().is_some_and(|one| one.last_exit.is_some())
+    })
+    .await;
+    let words = replica(&status, "shop-1").last_exit.clone().unwrap();
+    let by_group = fleet.capabilities().iter().any(|line| line.starts_with("memory: cgroup"));
+    if by_group {
+        assert!(words.contains("out of memory: limit 64 MiB"), "{words}");
+        eventually("its event", || !events(&fleet, "shop", Reason::OOMKilled).is_empty()).await;
+    } else {
+        // the kernel refuses memory, and the program decides what to do about it
+        assert!(words.contains("exited with code 1"), "{words}");
+    }
+    fleet.shutdown().await;
+    assert_eq!(bed.processes(), Vec::<u32>::new());
+}
