@@ -52,7 +52,7 @@ impl Up {
     }
 
     pub(crate) fn configure(&self, services: &str) -> Result<(), Error> {
-        let services = services.replace("MARK", &self.mark());
+        let services = services.replace("\"MARK\"", &format!("\"{}\"", self.mark()));
         let text = format!(
             "[control]\nlisten = \"{}\"\n[telemetry]\naccess = false\n[[listener]]\naddress = \"{}\"\n{services}\n",
             self.control, self.address

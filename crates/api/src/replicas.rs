@@ -40,6 +40,9 @@ impl FleetDoor {
     }
 }
 
+/// Seconds after which an answer of "not now" suggests to come back.
+const RETRY_AFTER: u32 = 2;
+
 impl Control {
     /// The services that are run here, among them this one.
     fn run(&self, service: &str) -> Result<Fleet, Problem> {
@@ -49,6 +52,11 @@ impl Control {
             false => "there is no such service",
         };
         let fleet = self.fleet.fleet().filter(|fleet| fleet.show(service).is_ok());
+        if fleet.is_none() && self.gateway.is_managed(service) {
+            let detail = "the services that are run here are being started or handed over";
+            let problem = Problem::new(ErrorCode::Unavailable, "services_not_open", detail);
+            return Err(problem.retry_after(RETRY_AFTER));
+        }
         let reason = if known { "not_run_here" } else { "no_service" };
         fleet.ok_or_else(|| Problem::new(ErrorCode::NotFound, reason, detail))
     }

@@ -140,32 +140,36 @@ impl Gateway {
     /// Applies new settings to all that comes after. Requests under way keep what they began with. On an error nothing
     /// changes.
     pub fn apply(&self, settings: Settings) -> Result<(), Vec<PlanError>> {
-        self.change(|wanted| wanted.settings = settings)
+        self.change(Plan::new, |wanted| wanted.settings = settings)
     }
 
     /// Says where a managed service answers from now on. Endpoints that stay keep their connections and what is known of
     /// them; those that go get no new request, and what is under way there is finished: see
     /// [`has_left`](Self::has_left).
     pub fn set_endpoints(&self, service: &str, endpoints: Vec<Upstream>) -> Result<(), Vec<PlanError>> {
-        self.change(|wanted| drop(wanted.endpoints.insert(service.into(), endpoints)))
+        self.change(Plan::moved, |wanted| drop(wanted.endpoints.insert(service.into(), endpoints)))
     }
 
     /// Says where a managed service's sandbox is; `None`: it has none.
     pub fn set_sandbox(&self, service: &str, sandbox: Option<Upstream>) -> Result<(), Vec<PlanError>> {
-        self.change(|wanted| match sandbox {
+        self.change(Plan::moved, |wanted| match sandbox {
             Some(sandbox) => drop(wanted.sandboxes.insert(service.into(), sandbox)),
             None => drop(wanted.sandboxes.remove(service)),
         })
     }
 
     /// Makes a plan of what is wanted then and puts it in force, or changes nothing.
-    fn change(&self, change: impl FnOnce(&mut Wanted)) -> Result<(), Vec<PlanError>> {
+    fn change(
+        &self,
+        plan: fn(Settings, &Plan) -> Result<Plan, Vec<PlanError>>,
+        change: impl FnOnce(&mut Wanted),
+    ) -> Result<(), Vec<PlanError>> {
         // held to the end: plans follow each other in the order of the wishes
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut then = wanted.clone();
         change(&mut then);
         let old = self.plan.borrow().clone();
-        let plan = Arc::new(Plan::new(then.settings(), &old)?);
+        let plan = Arc::new(plan(then.settings(), &old)?);
         then.note_who_left(&old, &plan);
         then.leaving.retain(|leaving| !self.is_over(leaving));
         *wanted = then;
@@ -173,9 +177,17 @@ impl Gateway {
         Ok(())
     }
 
+    /// Whether every core follows the endpoints and settings that were given last.
+    pub fn is_in_force(&self) -> bool {
+        self.follows(self.plan.borrow().number)
+    }
+
+    fn follows(&self, number: u64) -> bool {
+        self.applied.iter().all(|core| core.load(Ordering::Acquire) >= number)
+    }
+
     fn is_over(&self, leaving: &Leaving) -> bool {
-        let applied = |core: &Arc<AtomicU64>| core.load(Ordering::Acquire) >= leaving.since;
-        self.applied.iter().all(applied) && leaving.endpoint.is_idle()
+        self.follows(leaving.since) && leaving.endpoint.is_idle()
     }
 
     /// Whether nothing is under way any more at an endpoint that was taken out, and nothing more will come.
@@ -192,6 +204,12 @@ impl Gateway {
     /// A value for the header [`HEADER`](crate::sandbox::HEADER), good for some time: see [`sandbox`](crate::sandbox).
     pub fn sandbox_pass(&self, service: &str, valid: Duration) -> String {
         self.passes.issue(service, valid, SystemTime::now())
+    }
+
+    /// Whether there is such a service, and its endpoints come at run time.
+    pub fn is_managed(&self, service: &str) -> bool {
+        let plan = self.plan.borrow();
+        plan.services.iter().any(|known| *known.settings.name == *service && known.settings.managed)
     }
 
     /// What the endpoints of a managed service have to do, and how long their answers took since this was last asked;

@@ -97,15 +97,27 @@ pub(crate) struct Plan {
 impl Plan {
     /// Makes settings ready; all problems at once.
     pub(crate) fn new(settings: Settings, old: &Self) -> Result<Self, Vec<PlanError>> {
+        Self::after(settings, old, true)
+    }
+
+    /// The same settings with other endpoints: no file is read again, so that nothing can fail but what is new.
+    pub(crate) fn moved(settings: Settings, old: &Self) -> Result<Self, Vec<PlanError>> {
+        Self::after(settings, old, false)
+    }
+
+    /// `anew`: files are read again.
+    fn after(settings: Settings, old: &Self, anew: bool) -> Result<Self, Vec<PlanError>> {
         let mut errors = Vec::new();
-        let listeners =
-            settings.listeners.iter().filter_map(|l| keep(&mut errors, listener(l, old))).collect();
+        let listeners = match anew {
+            true => settings.listeners.iter().filter_map(|l| keep(&mut errors, listener(l, old))).collect(),
+            false => old.listeners.clone(),
+        };
         let mut services: Vec<_> =
-            settings.services.iter().filter_map(|s| keep(&mut errors, service(s, old))).collect();
+            settings.services.iter().filter_map(|s| keep(&mut errors, service(s, old, anew))).collect();
         let names: Vec<_> = settings.services.iter().map(|s| Arc::clone(&s.name)).collect();
         let mut sandboxes = HashMap::new();
         for (at, sandbox) in settings.services.iter().enumerate().filter_map(sandbox) {
-            services.extend(keep(&mut errors, service(&sandbox, old)));
+            services.extend(keep(&mut errors, service(&sandbox, old, anew)));
             sandboxes.insert(at, services.len().saturating_sub(1));
         }
         let mut routes = Vec::new();
@@ -148,12 +160,13 @@ fn listener(settings: &Listener, old: &Plan) -> Result<Arc<ListenerPlan>, PlanEr
     Ok(Arc::new(ListenerPlan { settings: settings.clone(), tls, connections }))
 }
 
-fn service(settings: &settings::Service, old: &Plan) -> Result<Arc<Service>, PlanError> {
-    if let Some(same) = old.services.iter().find(|s| s.settings == *settings && s.is_current()) {
+fn service(settings: &settings::Service, old: &Plan, anew: bool) -> Result<Arc<Service>, PlanError> {
+    let is_same = |s: &&Arc<Service>| s.settings == *settings && (!anew || s.is_current());
+    if let Some(same) = old.services.iter().find(is_same) {
         return Ok(Arc::clone(same));
     }
     let before = old.services.iter().find(|s| s.settings.name == settings.name);
-    let moved = before.and_then(|before| Service::moved(settings.clone(), before));
+    let moved = before.and_then(|before| Service::moved(settings.clone(), before, anew));
     moved
         .unwrap_or_else(|| Service::new(settings.clone()))
         .map(Arc::new)

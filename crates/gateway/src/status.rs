@@ -118,7 +118,9 @@ pub(crate) fn services(plan: &Plan) -> Vec<ServiceStatus> {
             })
             .collect(),
     };
-    plan.services.iter().map(service).collect()
+    let is_sandbox = |at: usize| plan.sandboxes.values().any(|sandbox| *sandbox == at);
+    let live = plan.services.iter().enumerate().filter(|(at, _)| !is_sandbox(*at));
+    live.map(|(_, known)| service(known)).collect()
 }
 
 pub(crate) fn sample(plan: &Plan, samples: &mut Samples) {

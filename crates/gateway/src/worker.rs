@@ -119,8 +119,7 @@ impl Core {
             }
             let name = &service.settings.name;
             let before = old.services.iter().find(|local| local.shared.settings.name == *name);
-            let moved = before.and_then(|before| before.moved(service, &self.meters));
-            Rc::new(moved.unwrap_or_else(|| LocalService::new(Arc::clone(service), &self.meters)))
+            Rc::new(LocalService::new(Arc::clone(service), before.map(Rc::as_ref), &self.meters))
         });
         let services = services.collect();
         self.meters.plan_changed();

@@ -129,6 +129,11 @@ impl Rejection {
 pub trait AsRejection {
     /// The rejection, where this error is or wraps one.
     fn as_rejection(&self) -> Option<&Rejection>;
+
+    /// Whether it is known that nothing of the request left this side: nobody can have acted on it.
+    fn nothing_sent(&self) -> bool {
+        false
+    }
 }
 
 impl AsRejection for Rejection {

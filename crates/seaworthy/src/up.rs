@@ -14,7 +14,7 @@ use std::time::Duration;
 use seaworthy_api::{Control, Guard, Lifecycle, Phase};
 use seaworthy_gateway::{Gateway, Options as GatewayOptions, StartError};
 use seaworthy_telemetry::metrics::Registry;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Compiled};
 use crate::takeover::{self, Heir};
@@ -132,20 +132,38 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
         guard: Guard::new(compiled.control, compiled.control_hosts.clone(), compiled.remote_changes),
     };
     let served = tokio::spawn(serve_control(control_socket, control));
+    let mut signals = Signals::new().map_err(Error::Runtime)?;
     // what still runs of an earlier life is back in place before the first request
-    services.start(&compiled.processes).await?;
+    let started = tokio::select! {
+        started = services.start(&compiled.processes) => Some(started),
+        why = signals.end() => {
+            tracing::info!(why, "told to end before it had started");
+            None
+        }
+    };
+    match started {
+        Some(started) => started?,
+        None => {
+            let _ = services.stop().await;
+            return Ok(());
+        }
+    }
     gateway.listen(opened);
     lifecycle.enter(Phase::Ready);
     for address in &addresses {
         tracing::info!(%address, threads, "listening");
     }
     tracing::info!(address = %compiled.control, "control listener: /healthz/ready, /metrics, /api/v1");
-    heir.announce_ready()?;
+    if let Err(error) = heir.announce_ready() {
+        // the predecessor goes on, and takes its replicas back
+        services.leave().await;
+        return Err(error.into());
+    }
     // what the new configuration does not listen on any more must not be left open with nobody behind it
     drop(heir);
     jobs.apply(compiled.jobs.as_ref());
     let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs, services);
-    let why = live(&mut reloads, compiled.takeover.as_deref()).await?;
+    let why = live(&mut reloads, &mut signals, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
     lifecycle.enter(Phase::Draining);
     let worked = reloads.stop_jobs();
@@ -158,7 +176,7 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     }
     let draining = Arc::clone(&gateway);
     let drained = tokio::task::spawn_blocking(move || draining.drain());
-    finish(tokio::spawn(async move {
+    let finished = tokio::spawn(async move {
         let _ = tokio::join!(drained, worked);
         // replicas answer what is under way, and jobs may call them
         if why != TAKEN_OVER
@@ -166,8 +184,8 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
         {
             let _ = services.stop().await;
         }
-    }))
-    .await;
+    });
+    finish(finished, &mut signals).await;
     served.abort();
     let patience = Duration::from_secs(2);
     let flushed = tokio::task::spawn_blocking(move || {
@@ -185,18 +203,40 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
 
 const TAKEN_OVER: &str = "a successor took over";
 
+/// What ends this process, or has it read its configuration again. Heard from before anything is started that would
+/// outlive it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Resolves when it is told to end.
+    async fn end(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
 /// Waits for the drain; a second signal ends the wait.
-async fn finish(drained: tokio::task::JoinHandle<()>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        let _ = drained.await;
-        return;
-    };
+async fn finish(drained: tokio::task::JoinHandle<()>, signals: &mut Signals) {
     tokio::select! {
         _ = drained => {}
-        _ = terminate.recv() => tracing::warn!("second signal: open connections and jobs are cut"),
-        _ = interrupt.recv() => tracing::warn!("second signal: open connections and jobs are cut"),
+        _ = signals.end() => tracing::warn!(
+            "second signal: open connections and jobs are cut; replicas that have not ended go on, and the next start \
+             takes them over"
+        ),
     }
 }
 
@@ -205,16 +245,17 @@ async fn serve_control(socket: std::net::TcpListener, control: Control) -> io::R
 }
 
 /// Serves until a reason to stop comes. Reloads happen in between.
-async fn live(reloads: &mut Reloads, takeover: Option<&std::path::Path>) -> Result<&'static str, Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
+async fn live(
+    reloads: &mut Reloads,
+    signals: &mut Signals,
+    takeover: Option<&std::path::Path>,
+) -> Result<&'static str, Error> {
     let mut successor = takeover::Estate::offer(takeover)?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = hangup.recv() => reloads.reload("SIGHUP"),
+            _ = signals.terminate.recv() => return Ok("SIGTERM"),
+            _ = signals.interrupt.recv() => return Ok("SIGINT"),
+            _ = signals.hangup.recv() => reloads.reload("SIGHUP"),
             () = reloads.file_changed() => reloads.reload("file change"),
             asked = successor.asked() => match asked {
                 Ok(ask) => {

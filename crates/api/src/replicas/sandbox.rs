@@ -58,7 +58,7 @@ pub(crate) async fn sandbox(
     let order: SandboxOrder = request::maybe(&bytes)?;
     let valid = order.valid.as_deref().map(duration::parse).transpose();
     let valid = valid.map_err(|error| request::invalid(&format!("valid: {error}")))?.unwrap_or(USUAL);
-    if valid.is_zero() || valid > LONGEST {
+    if valid < Duration::from_secs(1) || valid > LONGEST {
         return Err(request::invalid("valid: must be from 1s to 24h"));
     }
     fleet.sandbox(&name, true).await.map_err(problem)?;

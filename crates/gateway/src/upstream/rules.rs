@@ -35,6 +35,10 @@ impl AsRejection for Error {
             _ => None,
         }
     }
+
+    fn nothing_sent(&self) -> bool {
+        matches!(self, Self::Connect(_))
+    }
 }
 
 /// HTTP's own rules, except that a client that breaks off says nothing about the service.

@@ -78,9 +78,20 @@ impl Service {
 
     /// The same service at other addresses, where that is all that changed: what is known of it, and of the endpoints
     /// that stay, is kept.
-    pub(crate) fn moved(settings: settings::Service, before: &Self) -> Option<Result<Self, TlsError>> {
-        let there = settings::Service { upstreams: settings.upstreams.clone(), ..before.settings.clone() };
-        (there == settings && before.is_current()).then(|| Self::after(settings, Some(before)))
+    ///
+    /// Its files are looked at anew only where `anew` says so: endpoints come and go while somebody may be in the middle of
+    /// replacing a certificate.
+    pub(crate) fn moved(
+        settings: settings::Service,
+        before: &Self,
+        anew: bool,
+    ) -> Option<Result<Self, TlsError>> {
+        let there = settings::Service {
+            upstreams: settings.upstreams.clone(),
+            sandbox: settings.sandbox.clone(),
+            ..before.settings.clone()
+        };
+        (there == settings && (!anew || before.is_current())).then(|| Self::after(settings, Some(before)))
     }
 
     fn after(settings: settings::Service, before: Option<&Self>) -> Result<Self, TlsError> {
@@ -196,8 +207,19 @@ pub(crate) struct LocalService {
 }
 
 impl LocalService {
-    pub(crate) fn new(shared: Arc<Service>, meters: &Meters) -> Self {
-        let balancer = Rc::new(Balancer::new(Arc::clone(&shared), meters));
+    /// `before` is the way to the service of this name until now. Whoever is still on it finds the endpoints of now: those of
+    /// before may be gone.
+    pub(crate) fn new(shared: Arc<Service>, before: Option<&Self>, meters: &Meters) -> Self {
+        if let Some(moved) = before.and_then(|before| before.moved(&shared, meters)) {
+            return moved;
+        }
+        let balancer = match before {
+            Some(before) => {
+                before.balancer.follow(Arc::clone(&shared), meters);
+                Rc::clone(&before.balancer)
+            }
+            None => Rc::new(Balancer::new(Arc::clone(&shared), meters)),
+        };
         let balanced = BalancerService(Rc::clone(&balancer));
         let policies = &shared.settings.policies;
         let bare = policies.total_timeout.is_none()
@@ -212,7 +234,7 @@ impl LocalService {
     }
 
     /// The same way to a service that was moved, also for requests under way.
-    pub(crate) fn moved(&self, shared: &Arc<Service>, meters: &Meters) -> Option<Self> {
+    fn moved(&self, shared: &Arc<Service>, meters: &Meters) -> Option<Self> {
         if !Arc::ptr_eq(&self.shared.lineage, &shared.lineage) {
             return None;
         }

@@ -11,7 +11,8 @@ use http_body::Body;
 use std::time::SystemTime;
 
 /// What may be tried again in HTTP: idempotent methods, or any with an `Idempotency-Key`; after a failure, a 408, a
-/// 429 or a 5xx that may pass; as long as the body is small enough to keep.
+/// 429 or a 5xx that may pass; as long as the body is small enough to keep. Other methods only after a failure that says
+/// that nothing was sent ([`AsRejection::nothing_sent`]): nobody can have acted on it, as in nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpRetry {
     /// The largest body that is kept for another attempt, in bytes.
@@ -34,13 +35,18 @@ pub struct KeptRequest<B> {
     headers: HeaderMap,
     extensions: http::Extensions,
     body: Tape<B>,
+    /// Whether it may be made twice. If not, it may be made again as long as nothing of it was sent.
+    idempotent: bool,
 }
 
 impl HttpRetry {
+    fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
+        method.is_idempotent() || headers.contains_key("idempotency-key")
+    }
+
     fn may_repeat(parts: &Parts) -> bool {
-        let safe = parts.method.is_idempotent() || parts.headers.contains_key("idempotency-key");
         // after an upgrade the connection carries another protocol, of which nothing is known here
-        safe && !parts.headers.contains_key(UPGRADE) && parts.method != Method::CONNECT
+        !parts.headers.contains_key(UPGRADE) && parts.method != Method::CONNECT
     }
 
     /// Whether a status may be gone at the next attempt. 501 and 505 say "never".
@@ -62,6 +68,13 @@ where
     type Kept = Box<KeptRequest<B>>;
 
     fn prepare(&self, request: Request<B>) -> (Self::Request, Option<Self::Kept>) {
+        match Self::is_idempotent(request.method(), request.headers()) {
+            true => self.prepare_in_turn(request),
+            false => (self.once(request), None),
+        }
+    }
+
+    fn prepare_in_turn(&self, request: Request<B>) -> (Self::Request, Option<Self::Kept>) {
         let (parts, body) = request.into_parts();
         if !Self::may_repeat(&parts) {
             return (Request::from_parts(parts, ReplayBody::through(body)), None);
@@ -75,6 +88,7 @@ where
                 headers: parts.headers.clone(),
                 extensions: parts.extensions.clone(),
                 body,
+                idempotent: Self::is_idempotent(&parts.method, &parts.headers),
             })
         });
         (Request::from_parts(parts, body), kept)
@@ -106,6 +120,12 @@ where
 {
     fn verdict(&self, kept: &Self::Kept, result: Result<&Response<ResBody>, &Err>) -> Verdict {
         match result {
+            Ok(response) if !kept.idempotent && Self::may_pass(response.status()) => Verdict::CannotRepeat,
+            Err(error)
+                if !kept.idempotent && !error.nothing_sent() && of_error(error) != Outcome::Neutral =>
+            {
+                Verdict::CannotRepeat
+            }
             Ok(response) if !Self::may_pass(response.status()) => Verdict::Done,
             // an answer before the request's end: the service has made up its mind about what it has seen
             Ok(_) if !kept.body.is_complete() => Verdict::CannotRepeat,

@@ -14,6 +14,12 @@ pub trait Replay<Req> {
     /// Prepares the first attempt. `None` where the request can or must not be made twice.
     fn prepare(&self, request: Req) -> (Self::Request, Option<Self::Kept>);
 
+    /// The same for attempts that follow each other: also what must not be made twice may be made again while nothing of it
+    /// was sent, if the [verdict](RetryPolicy::verdict) sees to it.
+    fn prepare_in_turn(&self, request: Req) -> (Self::Request, Option<Self::Kept>) {
+        self.prepare(request)
+    }
+
     /// Prepares the only attempt: nothing is kept.
     fn once(&self, request: Req) -> Self::Request {
         self.prepare(request).0

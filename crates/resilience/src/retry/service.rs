@@ -44,7 +44,7 @@ where
         if shared.settings.max_attempts <= 1 {
             return RetryFuture::new(self.inner.call(self.policy.once(request)), None, tracked);
         }
-        let (first, kept) = self.policy.prepare(request);
+        let (first, kept) = self.policy.prepare_in_turn(request);
         let again = kept.map(|kept| {
             let course = Course::new(shared.within.map(|within| now + within));
             Again::new(self.inner.clone(), self.policy.clone(), kept, Arc::clone(shared), course)

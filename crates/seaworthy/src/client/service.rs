@@ -16,8 +16,8 @@ use super::{Common, Done, Error, Output, Query, Reach, Table, text};
 
 /// Between two looks at a service that is waited for.
 const LOOK: Duration = Duration::from_millis(200);
-/// With nothing heard for so long, a log that is followed is asked for anew.
-const SILENCE: Duration = Duration::from_secs(86_400);
+/// A log is followed for so long.
+const LONGEST_FOLLOWED: Duration = Duration::from_secs(365 * 86_400);
 
 /// See services and their replicas, restart, stop, start and scale them.
 #[derive(Debug, Args)]
@@ -142,23 +142,23 @@ impl Service {
             }
             Command::Restart { name, wait } => {
                 order(&name, "restart")?;
-                settled(&reach, output, &name, &wait, is_settled)
+                settled(&reach, output, &name, &wait, true, is_settled)
             }
             Command::Stop { name, wait } => {
                 order(&name, "stop")?;
-                settled(&reach, output, &name, &wait, |run| run["instances"] == json!([]))
+                settled(&reach, output, &name, &wait, false, |run| run["instances"] == json!([]))
             }
             Command::Start { name, wait } => {
                 order(&name, "start")?;
-                settled(&reach, output, &name, &wait, is_settled)
+                settled(&reach, output, &name, &wait, true, is_settled)
             }
             Command::Scale { name, replicas, wait } => {
                 reach.order(Method::PUT, &path(&name, "replicas"), Some(&json!({ "replicas": replicas })))?;
-                settled(&reach, output, &name, &wait, is_settled)
+                settled(&reach, output, &name, &wait, false, is_settled)
             }
             Command::Sandbox { name, end: true, wait, .. } => {
                 reach.order(Method::DELETE, &path(&name, "sandbox"), None)?;
-                settled(&reach, output, &name, &wait, |run| run["sandbox"].is_null())
+                settled(&reach, output, &name, &wait, false, |run| run["sandbox"].is_null())
             }
             Command::Sandbox { name, valid, wait, .. } => sandbox(&reach, output, &name, &valid, &wait),
         }
@@ -286,7 +286,8 @@ fn logs(
 ) -> Done {
     let query = Query::default().and("limit", Some(lines)).and("replica", replica);
     let query = query.and("follow", follow.then_some(true));
-    let request = reach.request(Method::GET, &path(name, "logs")).query(query.pairs()).timeout(SILENCE);
+    let request =
+        reach.request(Method::GET, &path(name, "logs")).query(query.pairs()).timeout(LONGEST_FOLLOWED);
     let answer = reach.send(request)?;
     for line in std::io::BufReader::new(answer).lines() {
         let line = line.map_err(|error| Error::Other(format!("the log broke off: {error}")))?;
@@ -311,18 +312,28 @@ fn is_settled(run: &Value) -> bool {
         && run["instances"].as_array().map(|all| all.len() as u64) == wanted
 }
 
-/// Waits until the service is as it was asked to be, and shows it.
+/// Waits until the service is as it was asked to be, and shows it. `may_fail`: a failed rollout is the end of it.
 fn settled(
     reach: &Reach,
     output: Output,
     name: &str,
     wait: &Wait,
+    may_fail: bool,
     is_settled: impl Fn(&Value) -> bool,
 ) -> Done {
     let begun = Instant::now();
     loop {
-        let run = reach.get(&path(name, "replicas"), &Query::default())?;
-        let (done, failed) = (is_settled(&run), run["rollout"]["state"] == "Failed");
+        let run = match reach.get(&path(name, "replicas"), &Query::default()) {
+            // Seaworthy itself is being replaced
+            Err(Error::Refused { reason, .. })
+                if reason == "services_not_open" && begun.elapsed() < wait.timeout =>
+            {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            other => other?,
+        };
+        let (done, failed) = (is_settled(&run), may_fail && run["rollout"]["state"] == "Failed");
         if wait.no_wait || done || failed || begun.elapsed() > wait.timeout {
             output.show(&run, shown);
             if wait.no_wait || done {

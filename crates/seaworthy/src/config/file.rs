@@ -308,6 +308,7 @@ settings! {
     }
 
     /// Retries: idempotent methods, or any with an `Idempotency-Key`; bodies up to 64 KiB; after 408, 429, 5xx or no answer.
+    /// Other methods only where no connection came about.
     struct Retry {
         /// Attempts in all, the first included.
         attempts: Option<u32> = None,

@@ -27,6 +27,8 @@ const ORDERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long replicas of an earlier life are waited for.
 const BACK: Duration = Duration::from_secs(5);
+/// How long the start waits for all that.
+const START: Duration = Duration::from_secs(20);
 /// Between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -36,12 +38,13 @@ pub(super) struct Services {
     gateway: Arc<Gateway>,
     folder: PathBuf,
     fleet: watch::Sender<Option<Fleet>>,
+    wanted: watch::Sender<Vec<Service>>,
     orders: Option<mpsc::Sender<Order>>,
 }
 
 enum Order {
-    /// These are the services now.
-    Change(Vec<Service>),
+    /// Other services are wanted now.
+    Change,
     /// Let go of them for a successor.
     Leave(oneshot::Sender<()>),
     /// The successor did not come: take them back.
@@ -57,6 +60,7 @@ impl Services {
             gateway: Arc::clone(gateway),
             folder: folder.to_owned(),
             fleet: watch::Sender::new(None),
+            wanted: watch::Sender::new(Vec::new()),
             orders: None,
         }
     }
@@ -66,23 +70,38 @@ impl Services {
         FleetDoor::new(self.fleet.subscribe())
     }
 
-    /// Starts what the configuration wants, at the start of the process. Where nothing is to be run, nothing is started.
+    /// Starts what the configuration wants, at the start of the process. Where nothing is to be run, and nothing is left of
+    /// an earlier life, nothing is started.
     pub(super) async fn start(&mut self, wanted: &[Service]) -> Result<(), Error> {
-        if wanted.is_empty() {
+        if wanted.is_empty() && !self.has_survivors() {
             return Ok(());
         }
         let (opened, done) = oneshot::channel();
         self.begin(wanted.to_vec(), opened)?;
-        match done.await {
-            Ok(opened) => opened.map_err(Error::Services),
-            Err(_) => Err(Error::Services("the thread that runs services ended".to_owned())),
+        match tokio::time::timeout(START, done).await {
+            Ok(Ok(opened)) => opened.map_err(Error::Services),
+            Ok(Err(_)) => Err(Error::Services("the thread that runs services ended".to_owned())),
+            // traffic to others must not wait for it
+            Err(_) => {
+                tracing::warn!("the services that are run here are not open yet; going on");
+                Ok(())
+            }
         }
+    }
+
+    /// Whether replicas of an earlier life may be there, of services that are not wanted any more.
+    fn has_survivors(&self) -> bool {
+        std::fs::read_dir(self.folder.join("replicas")).is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// Follows a new configuration.
     pub(super) fn apply(&mut self, wanted: &[Service]) {
         let sent = match &self.orders {
-            Some(orders) => orders.try_send(Order::Change(wanted.to_vec())).is_ok(),
+            Some(orders) => {
+                self.wanted.send_replace(wanted.to_vec());
+                // a full channel: an order is on its way that will see it
+                !matches!(orders.try_send(Order::Change), Err(mpsc::error::TrySendError::Closed(_)))
+            }
             None if wanted.is_empty() => true,
             None => self.begin(wanted.to_vec(), oneshot::channel().0).is_ok(),
         };
@@ -101,6 +120,8 @@ impl Services {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Runtime)?;
         let traffic = Arc::new(GatewayTraffic::new(Arc::clone(&self.gateway)));
+        self.wanted.send_replace(wanted);
+        let wanted = self.wanted.subscribe();
         let run = move || {
             let thread = Thread { folder, traffic, registry, door: fleet, wanted };
             runtime.block_on(thread.live(orders, opened));
@@ -131,8 +152,8 @@ impl Services {
     pub(super) fn stop(&mut self) -> oneshot::Receiver<()> {
         let (done, wait) = oneshot::channel();
         if let Some(orders) = self.orders.take() {
-            // a full channel loses the receiver's sender: the wait ends at once
-            let _ = orders.try_send(Order::Stop(done));
+            // waits for room: an order that is lost would leave replicas behind
+            tokio::spawn(async move { orders.send(Order::Stop(done)).await });
         }
         wait
     }
@@ -143,11 +164,11 @@ struct Thread {
     traffic: Arc<GatewayTraffic>,
     registry: Registry,
     door: watch::Sender<Option<Fleet>>,
-    wanted: Vec<Service>,
+    wanted: watch::Receiver<Vec<Service>>,
 }
 
 impl Thread {
-    async fn live(mut self, mut orders: mpsc::Receiver<Order>, opened: oneshot::Sender<Result<(), String>>) {
+    async fn live(self, mut orders: mpsc::Receiver<Order>, opened: oneshot::Sender<Result<(), String>>) {
         let mut fleet = match self.open().await {
             Ok(fleet) => {
                 let _ = opened.send(Ok(()));
@@ -155,7 +176,7 @@ impl Thread {
             }
             Err(error) => {
                 if let Err(Err(error)) = opened.send(Err(error)) {
-                    // nobody waits for it: this was a reload
+                    // nobody waits for it any more: this was a reload, or took too long
                     tracing::error!(error, "services cannot be run; the next reload tries again");
                 }
                 None
@@ -163,10 +184,7 @@ impl Thread {
         };
         while let Some(order) = orders.recv().await {
             match order {
-                Order::Change(wanted) => {
-                    self.wanted = wanted;
-                    self.change(&mut fleet).await;
-                }
+                Order::Change | Order::Return => self.change(&mut fleet).await,
                 Order::Leave(done) => {
                     self.door.send_replace(None);
                     if let Some(fleet) = fleet.take() {
@@ -174,7 +192,6 @@ impl Thread {
                     }
                     let _ = done.send(());
                 }
-                Order::Return => self.change(&mut fleet).await,
                 Order::Stop(done) => {
                     if let Some(fleet) = fleet.take() {
                         fleet.shutdown().await;
@@ -187,9 +204,13 @@ impl Thread {
         }
     }
 
+    fn wanted(&self) -> Vec<Service> {
+        self.wanted.borrow().clone()
+    }
+
     async fn change(&self, fleet: &mut Option<Fleet>) {
         let changed = match fleet {
-            Some(fleet) => fleet.apply(self.wanted.clone()).await.map_err(|error| error.to_string()),
+            Some(fleet) => fleet.apply(self.wanted()).await.map_err(|error| error.to_string()),
             None => self.open().await.map(|opened| *fleet = Some(opened)),
         };
         if let Err(error) = changed {
@@ -212,7 +233,7 @@ impl Thread {
             registry: self.registry.clone(),
         };
         let again = !parts.survivors.is_empty();
-        let fleet = Fleet::open(parts, self.wanted.clone()).map_err(|error| error.to_string())?;
+        let fleet = Fleet::open(parts, self.wanted()).map_err(|error| error.to_string())?;
         if again {
             self.are_back(&fleet).await;
         }
@@ -223,13 +244,16 @@ impl Thread {
     /// Waits for those services that replicas are left of to take traffic again, for a moment.
     async fn are_back(&self, fleet: &Fleet) {
         let back = async {
-            for service in &self.wanted {
+            for service in &self.wanted() {
                 let Ok(mut status) = fleet.watch(&service.name) else { continue };
                 let back = |status: &Arc<ServiceStatus>| {
                     status.ready > 0 || !status.instances.iter().any(|replica| replica.adopted)
                 };
                 // an error: the service is gone
                 let _ = status.wait_for(back).await;
+                while !self.traffic.knows(&service.name, status.borrow().ready) {
+                    tokio::time::sleep(LOOK).await;
+                }
             }
         };
         if tokio::time::timeout(BACK, back).await.is_err() {

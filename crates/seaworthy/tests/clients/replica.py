@@ -28,6 +28,8 @@ STARTED = time.time()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # an answer leaves in one piece: half of one could not be tried again
+    wbufsize = -1
     disable_nagle_algorithm = True
 
     def do_GET(self):
@@ -48,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
 
     def log_message(self, format, *args):
         if self.path == "/say":

@@ -219,9 +219,14 @@ async fn only_a_pass_leads_to_the_sandbox() {
     let run = Running::start(1, "", "").await;
     run.settles(1).await;
     let live = run.pids().await;
+    assert_eq!(run.gateway.get("/").await.status, 200);
+    let entered = run.gateway.policy("shop", "bulkhead").await["effects"]["entered"].clone();
+    assert_eq!(entered, 1, "a request before");
     let told = says(&run.gateway, &["service", "sandbox", "shop", "--json"]).await;
     let told: Value = serde_json::from_str(&told).unwrap();
     let (header, pass) = (told["header"].as_str().unwrap(), told["pass"].as_str().unwrap());
+    let entered = run.gateway.policy("shop", "bulkhead").await["effects"]["entered"].clone();
+    assert_eq!(entered, 1, "what is known of the live service is kept");
     let sandboxed = told["run"]["sandbox"]["pid"].as_u64().unwrap() as u32;
     assert!(!live.contains(&sandboxed));
     let by = |answer: crate::harness::Answer| answer.json()["pid"].as_u64().unwrap() as u32;

@@ -10,6 +10,8 @@ use seaworthy_gateway::Gateway;
 use seaworthy_gateway::settings::Upstream;
 use seaworthy_supervisor::traffic::{Endpoint, Load, Traffic};
 
+/// Between two looks whether every core knows.
+const APPLY: Duration = Duration::from_millis(1);
 /// Between two looks whether an endpoint has nothing to do any more.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -25,12 +27,32 @@ impl GatewayTraffic {
         Self { gateway, known: Arc::default() }
     }
 
+    /// Whether requests to a service go to replicas, where any is ready.
+    pub(super) fn knows(&self, service: &str, ready: u32) -> bool {
+        let services = self.gateway.services();
+        let known = services.iter().find(|known| *known.name == *service);
+        self.gateway.is_in_force() && known.is_none_or(|known| ready == 0 || !known.endpoints.is_empty())
+    }
+
     fn know(&self, service: &str, endpoints: &[Endpoint]) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry(service.to_owned()).or_default();
+        // one that crashed is not waited for: it left when its last request had ended
+        let gone = |endpoint: &Endpoint| self.gateway.has_left(service, &upstream(endpoint));
+        known.retain(|endpoint| endpoints.contains(endpoint) || !gone(endpoint));
         for endpoint in endpoints.iter().filter(|endpoint| !known.contains(endpoint)).collect::<Vec<_>>() {
             known.push(endpoint.clone());
         }
+    }
+
+    /// Resolves once every core sends its requests where it was told last.
+    fn in_force(&self) -> BoxFuture<'static, ()> {
+        let gateway = Arc::clone(&self.gateway);
+        Box::pin(async move {
+            while !gateway.is_in_force() {
+                tokio::time::sleep(APPLY).await;
+            }
+        })
     }
 
     fn at(&self, service: &str, addr: SocketAddr) -> Vec<Endpoint> {
@@ -56,8 +78,7 @@ impl Traffic for GatewayTraffic {
             // the settings were in force already: only files of theirs can have become unreadable
             tracing::error!(service, ?errors, "replicas cannot be put into the gateway's plan");
         }
-        // each core takes the new plan before its next request, or counts what it begins: `drained` waits for both
-        Box::pin(std::future::ready(()))
+        self.in_force()
     }
 
     fn set_sandbox(&self, service: &str, sandbox: Option<Endpoint>) -> BoxFuture<'static, ()> {
@@ -67,7 +88,7 @@ impl Traffic for GatewayTraffic {
         if let Err(errors) = self.gateway.set_sandbox(service, sandbox.as_ref().map(upstream)) {
             tracing::error!(service, ?errors, "a sandbox cannot be put into the gateway's plan");
         }
-        Box::pin(std::future::ready(()))
+        self.in_force()
     }
 
     fn drained(&self, service: &str, addr: SocketAddr) -> BoxFuture<'static, ()> {

@@ -60,6 +60,19 @@ async fn a_post_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_post_that_nobody_got_is_sent_elsewhere() {
+    let upstream = failing(0).await;
+    let dead = crate::harness::free_address();
+    let upstreams = format!("[service.shop]\nupstreams = [\"{}\", \"http://{dead}\"]\n", upstream.url());
+    let gateway = Gateway::start(&format!("{upstreams}{RETRIES}\noutlier = false\n")).await;
+    for sent in 1..=20 {
+        let got = exchange(gateway.address, "POST", "/", &[], "order").await;
+        assert_eq!((got.status.as_u16(), upstream.count()), (200, sent), "{}", got.text());
+    }
+    assert!(gateway.policy("shop", "retry").await["effects"]["retries"].as_u64() > Some(0));
+}
+
+#[tokio::test]
 async fn a_post_with_an_idempotency_key_is_sent_again_whole() {
     let upstream = failing(2).await;
     let gateway = Gateway::start(&upstream.service(RETRIES)).await;

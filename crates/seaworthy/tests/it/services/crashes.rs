@@ -112,3 +112,14 @@ async fn two_cannot_have_the_same_folder() {
     assert!(log.contains("belongs to another seaworthy"), "{log}");
     assert_eq!(run.gateway.get("/").await.status, 200);
 }
+
+#[tokio::test]
+async fn what_is_wanted_no_more_ends_at_the_next_start() {
+    let mut run = Running::start(2, "", "").await;
+    run.settles(2).await;
+    run.gateway.signal(Signal::KILL);
+    run.gateway.ended().await;
+    run.gateway.configure("[service.shop]\nupstreams = [\"http://127.0.0.1:9\"]\n");
+    run.gateway.restart("log").await;
+    run.nothing_left().await;
+}

@@ -22,8 +22,11 @@ async fn one_that_dies_at_its_start_is_tried_ever_less_often_and_says_why() {
         "{replica}"
     );
     assert!(replica["last_lines"].to_string().contains("the answer is 41"), "{replica}");
-    let shown = says(&run.gateway, &["service", "show", "shop"]).await;
-    assert!(shown.contains("CrashLoopBackOff") && shown.contains("the answer is 41"), "{shown}");
+    eventually("the command line says it", || async {
+        let shown = says(&run.gateway, &["service", "show", "shop"]).await;
+        (shown.contains("CrashLoopBackOff") && shown.contains("the answer is 41")).then_some(())
+    })
+    .await;
     assert!(!run.events("BackOff").await.is_empty());
     let answer = run.gateway.get("/").await;
     assert_eq!(answer.json()["reason"], "no_endpoint");

@@ -19,9 +19,8 @@ async fn a_rolling_restart_loses_no_request() {
     for _ in 0..rounds() {
         let before = run.pids().await;
         says(&run.gateway, &["service", "restart", "shop"]).await;
+        run.stands("replaced", |status| super::pids(status).is_disjoint(&before)).await;
         run.settles(3).await;
-        let after = run.pids().await;
-        assert!(before.is_disjoint(&after), "{before:?} {after:?}");
         load.more(100).await;
     }
     let (good, failed) = load.finish().await;
