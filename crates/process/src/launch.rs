@@ -27,7 +27,7 @@ pub struct Launch {
     /// program's environment*. Everybody on the machine can read arguments: secrets belong into `env`.
     pub argv: Vec<OsString>,
     /// Its environment, besides `PATH`, `HOME`, `LANG` and `TZ` (and `USER`, `LOGNAME` with a user): nothing else is
-    /// inherited unless named in `inherit_env`.
+    /// inherited unless named in `inherit_env`. `SEAWORTHY_REPLICA` is added: its processes are known by it.
     pub env: Vec<(String, Secret<String>)>,
     /// Names of variables that are passed on from Seaworthy's own environment.
     pub inherit_env: Vec<String>,

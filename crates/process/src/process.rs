@@ -268,12 +268,12 @@ impl Shared {
         exit
     }
 
-    /// Ends what a killed keeper left behind, without taking the record away.
-    fn sweep_if_lost(&self) {
+    /// Ends what a killed keeper left behind, without taking the record away. Says whether nothing is left.
+    fn sweep_if_lost(&self) -> bool {
         let collected = locked(&self.collected);
-        if !*collected && self.place.record().is_none() {
-            self.folder.sweep(&self.place, &self.description.groups);
-        }
+        *collected
+            || self.place.record().is_some()
+            || self.folder.sweep(&self.place, &self.description.groups)
     }
 }
 

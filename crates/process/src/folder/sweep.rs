@@ -6,6 +6,7 @@ use crate::cgroup::Groups;
 use crate::procfs::{self, Identity};
 use crate::protocol::MARKER;
 use crate::signal::Signal;
+use rustix::process::WaitOptions;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -22,26 +23,49 @@ impl Inner {
     /// number together with the moment of its start.
     pub(crate) fn sweep(&self, place: &Place, groups: &Groups) -> bool {
         let marker = format!("{MARKER}={}", self.marker(place.id()));
+        let boot = procfs::boot_id();
         let program = place.started().map(|started| started.program);
+        // a number of an earlier boot means nobody
+        let program = program.filter(|program| boot.as_ref() == Some(&program.boot));
+        let mut seen: BTreeMap<u32, Identity> =
+            program.iter().map(|program| (program.pid, program.clone())).collect();
         let deadline = Instant::now() + PATIENCE;
         let empty = loop {
-            groups.end();
             let left = left(&marker, program.as_ref());
             let grouped = groups.members().unwrap_or_default();
+            seen.extend(left.clone());
+            seen.extend(grouped.iter().filter_map(|pid| Some((*pid, Identity::of(*pid)?))));
             if left.is_empty() && grouped.iter().all(|pid| is_zombie(*pid)) {
                 break true;
             }
             if Instant::now() >= deadline {
                 break false;
             }
+            groups.end();
             for process in left.values() {
                 // who is gone meanwhile needs no signal
                 let _ = process.signal(Signal::KILL);
             }
             std::thread::sleep(LOOK_AGAIN);
         };
+        seen.values().for_each(|process| wait_for(process, deadline));
         groups.remove(Duration::from_secs(2));
         empty
+    }
+}
+
+/// Until it is gone, or only its parent's to wait for: one that is dying has lost its environment before that. Where
+/// Seaworthy is the first process of a container, the orphans of a killed keeper become its own children, and stay in
+/// the kernel's table until it waits for them.
+fn wait_for(process: &Identity, deadline: Instant) {
+    while Instant::now() < deadline {
+        let Some(stat) = procfs::stat(process.pid).filter(|stat| stat.start == process.start) else { return };
+        match (stat.parent == std::process::id(), stat.state) {
+            (true, _) => drop(rustix::process::waitpid(procfs::pid(process.pid), WaitOptions::NOHANG)),
+            (false, 'Z' | 'X') => return,
+            (false, _) => {}
+        }
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 

@@ -83,15 +83,19 @@ impl Handle {
             let gone = tokio::time::timeout(DYING, keeper.gone()).await;
             gone.map_err(|_| Error::Timeout("ending a keeper"))?;
         }
+        self.nothing_left().await
+    }
+
+    async fn nothing_left(&self) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.sweep_if_lost()).await
+        let empty = blocking(move || shared.sweep_if_lost()).await?;
+        if empty { Ok(()) } else { Err(Error::Timeout("ending what a keeper left behind")) }
     }
 
     /// Returns when nothing is left of the tree, however that comes about.
     pub async fn gone(&self) -> Result<(), Error> {
         self.keeper_gone().await;
-        let shared = Arc::clone(&self.shared);
-        blocking(move || shared.sweep_if_lost()).await
+        self.nothing_left().await
     }
 
     pub(super) async fn keeper_gone(&self) {

@@ -134,3 +134,23 @@ async fn orphans_of_the_program_are_waited_for() {
     within("kill", process.kill()).await.expect("killed");
     exit(&mut process).await;
 }
+
+/// As in a container without an init: what loses its keeper becomes the child of Seaworthy.
+#[tokio::test]
+async fn a_seaworthy_that_adopts_orphans_waits_for_them() {
+    let own = rustix::process::getpid();
+    rustix::process::set_child_subreaper(Some(own)).expect("subreaper");
+    let bed = Bed::new();
+    let folder = bed.empty().await;
+    let script = format!("{DAEMON}\nprint('ready')\ntime.sleep(100000)");
+    let mut process = folder.start(python("shop", &script)).await.expect("start");
+    let daemon: u32 = line(&mut process).await.parse().expect("pid");
+    assert_eq!(line(&mut process).await, "ready");
+    let program = process.pid().expect("pid");
+    signal(bed.keeper_of("shop"), "KILL");
+    assert_eq!(exit(&mut process).await.reason, Reason::Lost);
+    rustix::process::set_child_subreaper(None).expect("no subreaper");
+    for pid in [daemon, program] {
+        eventually("no zombie", || !std::path::Path::new(&format!("/proc/{pid}")).exists()).await;
+    }
+}
