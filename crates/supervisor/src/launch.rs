@@ -57,8 +57,32 @@ fn beside(service: &Service, id: String, port: u16, argv: Vec<OsString>) -> Laun
     launch.env = service.env.iter().map(filled).collect();
     launch.env.push(("PORT".to_owned(), Secret::new(port.to_string())));
     launch.inherit_env.clone_from(&service.inherit_env);
-    launch.folder.clone_from(&service.folder);
+    // that of a file without a folder in its name is empty: it lies in ours
+    launch.folder = service.folder.clone().filter(|folder| !folder.as_os_str().is_empty());
     launch.user.clone_from(&service.user);
     launch.group.clone_from(&service.group);
     launch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_gets_what_its_service_has() {
+        let mut service = Service::new("shop", Command::Shell("serve --port {port} | tee log".into()));
+        service.env.insert("URL".into(), Secret::new("http://127.0.0.1:{port}/{x}".into()));
+        service.folder = Some("".into());
+        let launch = replica(&service, "shop-1-0".into(), 8001, None, BTreeMap::new());
+        assert_eq!(launch.argv, ["/bin/sh", "-c", "serve --port 8001 | tee log"]);
+        let env: Vec<_> =
+            launch.env.iter().map(|(name, value)| (name.as_str(), value.expose().as_str())).collect();
+        assert_eq!(env, [("URL", "http://127.0.0.1:8001/{x}"), ("PORT", "8001")]);
+        assert_eq!((launch.folder, launch.stop.scope), (None, Scope::Group));
+        // the keeper is a little more patient than we are
+        assert_eq!(launch.stop.grace, Duration::from_secs(35));
+        let argv = ["check".to_owned(), "{port}".to_owned()];
+        let launch = probe(&service, "probe-0".into(), 8001, &argv);
+        assert_eq!((launch.argv, launch.orphan), (vec!["check".into(), "8001".into()], Orphan::Stop));
+    }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// In between, a probe is asked again after this share of the time the replica has taken so far: it is noticed late by no
 /// more than a twentieth of what it took.
 const EAGER_SHARE: u32 = 20;
-const EAGER_FLOOR: Duration = Duration::from_millis(10);
+const EAGER_FLOOR: Duration = Duration::from_millis(5);
 /// Programs cost more than connections.
 const EAGER_COMMAND_FLOOR: Duration = Duration::from_millis(250);
 

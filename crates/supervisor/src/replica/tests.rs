@@ -122,7 +122,7 @@ fn until_it_is_ready_it_is_asked_in_between_and_that_does_not_count() {
         assert_eq!(bed.answer(Which::Readiness, false), []);
         asked += 1;
     }
-    // at most every 10 ms, and late by no more than a twentieth
+    // at most every 5 ms, and late by no more than a twentieth
     assert!((20..=100).contains(&asked), "{asked}");
     assert!(asks(&bed.next(), Which::Readiness));
     bed.answer(Which::Readiness, true);
