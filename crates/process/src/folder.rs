@@ -3,6 +3,7 @@
 //! ```text
 //! lock          held by the Seaworthy that owns the folder
 //! tag           tells its control groups from those of other folders
+//! secret        32 random bytes for its owner
 //! aside/        what made no sense
 //! replicas/ID/  the working directory of one keeper
 //!   alive             locked from before the keeper's birth until its death
@@ -25,6 +26,7 @@ use crate::cgroup::Cgroups;
 use crate::error::Error;
 use crate::launch::Launch;
 use crate::process::Process;
+use seaworthy_core::Secret;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
@@ -62,6 +64,7 @@ pub(crate) struct Inner {
     _lock: File,
     keeper: KeeperCommand,
     tag: String,
+    secret: Secret<[u8; 32]>,
     cgroups: Cgroups,
     problems: Mutex<Vec<String>>,
     /// Ids that a [`Process`] of this Seaworthy has.
@@ -107,6 +110,11 @@ impl Folder {
         &self.inner.path
     }
 
+    /// A secret of this folder, the same for as long as it exists. Only its user can read it.
+    pub fn secret(&self) -> &[u8] {
+        self.inner.secret.expose()
+    }
+
     /// What was found in the folder and made no sense, in words. It was moved to `aside/`, never used.
     pub fn problems(&self) -> Vec<String> {
         locked(&self.inner.problems).clone()
@@ -116,6 +124,7 @@ impl Folder {
 impl Inner {
     fn new(path: PathBuf, lock: File, keeper: KeeperCommand) -> Result<Self, Error> {
         let tag = lock::tag(&path)?;
+        let secret = lock::secret(&path)?;
         // what Seaworthy's own parent left open in it would stay open as long as a keeper lives
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         Ok(Self {
@@ -124,6 +133,7 @@ impl Inner {
             _lock: lock,
             keeper,
             tag,
+            secret: Secret::new(secret),
             problems: Mutex::default(),
             taken: Mutex::default(),
             retired: Mutex::default(),

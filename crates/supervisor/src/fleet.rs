@@ -85,9 +85,22 @@ impl Fleet {
     /// # Errors
     /// [`Error::Settings`] with everything that is wrong with the services.
     pub fn open(parts: Parts, services: Vec<Service>) -> Result<Self, Error> {
+        Self::open_held(parts, services, watch::channel(false).1)
+    }
+
+    /// The same, but no replica is ended for another or because there are too many while `held` says so: a predecessor still
+    /// sends requests to them. What ends by itself is started again meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with everything that is wrong with the services.
+    pub fn open_held(
+        parts: Parts,
+        services: Vec<Service>,
+        held: watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
         check(&services)?;
         let Parts { folder, survivors, traffic, registry } = parts;
-        let context = Arc::new(Context::new(folder, traffic, Metrics::new(&registry)));
+        let context = Arc::new(Context::new(folder, traffic, Metrics::new(&registry), held));
         let mut survivors = adopt::sort(survivors, &services);
         let inner = Inner {
             context,
@@ -97,8 +110,14 @@ impl Fleet {
             strays: Mutex::default(),
         };
         let fleet = Self(Arc::new(inner));
-        let strays = std::mem::take(&mut survivors.strays).into_iter().map(stray::end).collect();
+        let held = &fleet.0.context.held;
+        let strays = std::mem::take(&mut survivors.strays).into_iter();
+        let strays = strays.map(|process| stray::end(process, held.clone())).collect();
         *fleet.0.strays.lock().unwrap_or_else(PoisonError::into_inner) = strays;
+        // before anybody looks for a free one
+        let theirs = survivors.by_service.values().flatten().map(|survivor| survivor.labels.port);
+        theirs.for_each(|port| fleet.0.context.ports.reserve(port));
+        fleet.0.reserve(&services);
         for service in services {
             let adopted = survivors.by_service.remove(&service.name).unwrap_or_default();
             fleet.0.begin(service, adopted, None);
@@ -125,6 +144,7 @@ impl Fleet {
         for name in gone {
             self.0.retire(&name);
         }
+        self.0.reserve(&services);
         for service in services {
             self.0.renew(service);
         }
@@ -280,6 +300,15 @@ impl Inner {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fixed ports are their services' own.
+    fn reserve(&self, services: &[Service]) {
+        for service in services {
+            if let settings::Port::Fixed(port) = service.port {
+                self.context.ports.reserve(port);
+            }
+        }
+    }
+
     /// Everything that is being ended.
     fn take_ending(&self) -> Vec<Running> {
         let strays = std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner));
@@ -294,7 +323,7 @@ impl Inner {
     fn begin(&self, service: Service, adopted: Vec<adopt::Survivor>, predecessor: Option<Running>) {
         let name = service.name.clone();
         let needs = service.depends_on.clone();
-        let shared = Arc::new(Shared::new(&service));
+        let shared = Arc::new(Shared::new(&service, &self.context.key));
         let (orders, heard) = order::channel(service);
         let task = service::Task::new(Arc::clone(&self.context), Arc::clone(&shared), heard, adopted);
         let named = name.clone();

@@ -6,7 +6,7 @@ use crate::files;
 use crate::procfs::Identity;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{Seek as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
@@ -108,4 +108,18 @@ pub(super) fn tag(folder: &Path) -> Result<String, Error> {
     let tag = format!("{:012x}", fastrand::u64(..1 << 48));
     files::write(&path, tag.as_bytes()).map_err(Error::file(&path))?;
     Ok(tag)
+}
+
+/// A secret for the folder. A new one, where there is none.
+pub(super) fn secret(folder: &Path) -> Result<[u8; 32], Error> {
+    let path = folder.join("secret");
+    if let Some(found) = files::read(&path).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
+        return Ok(found);
+    }
+    let mut secret = [0; 32];
+    let random = Path::new("/dev/urandom");
+    let read = File::open(random).and_then(|mut file| file.read_exact(&mut secret));
+    read.map_err(Error::file(random))?;
+    files::write(&path, &secret).map_err(Error::file(&path))?;
+    Ok(secret)
 }

@@ -116,6 +116,12 @@ impl Scaler {
         Decision { from: current, to, recommended, limited_by: limit, reason }
     }
 
+    /// Begins with so many: as if they had been recommended now, so that nothing is taken away before the load was seen for
+    /// long enough.
+    pub fn begin(&mut self, now: Instant, settings: &Autoscale, current: u32) {
+        self.past.stabilized(now, settings.stabilization, current);
+    }
+
     /// Somebody else changed the number.
     pub fn changed(&mut self, now: Instant, from: u32, to: u32) {
         self.past.changed(now, from, to);

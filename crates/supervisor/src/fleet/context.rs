@@ -8,6 +8,7 @@ use crate::rollout;
 use crate::settings::Service;
 use crate::status::{Health, ServiceStatus};
 use crate::traffic::Traffic;
+use aws_lc_rs::hmac;
 use seaworthy_process::Folder;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,10 @@ pub(crate) struct Context {
     pub(super) traffic: Arc<dyn Traffic>,
     pub(super) metrics: Metrics,
     pub(super) ports: Arc<Ports>,
+    /// Whether a predecessor still sends requests to replicas.
+    pub(super) held: watch::Receiver<bool>,
+    /// What digests of settings are made with: they are shown, and settings hold secrets.
+    pub(super) key: hmac::Key,
     /// The services of which a replica is ready.
     pub(super) ready: watch::Sender<BTreeSet<Arc<str>>>,
     /// What every service shows.
@@ -27,8 +32,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(folder: Folder, traffic: Arc<dyn Traffic>, metrics: Metrics) -> Self {
+    pub(super) fn new(
+        folder: Folder,
+        traffic: Arc<dyn Traffic>,
+        metrics: Metrics,
+        held: watch::Receiver<bool>,
+    ) -> Self {
         Self {
+            held,
+            key: hmac::Key::new(hmac::HMAC_SHA256, folder.secret()),
             folder,
             traffic,
             metrics,
@@ -67,7 +79,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(service: &Service) -> Self {
+    pub(super) fn new(service: &Service, key: &hmac::Key) -> Self {
         let name: Arc<str> = service.name.as_str().into();
         let status = ServiceStatus {
             name: Arc::clone(&name),
@@ -77,7 +89,7 @@ impl Shared {
             replicas: service.replicas,
             ready: 0,
             updated: 0,
-            template: service.template_digest(),
+            template: service.template_digest(key),
             rollout: rollout::Status::Progressing,
             autoscale: None,
             instances: Vec::new(),

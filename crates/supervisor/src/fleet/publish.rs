@@ -35,6 +35,16 @@ impl Publisher {
         Self { service, traffic, wanted, known }
     }
 
+    /// The latest version that the gateway knows.
+    pub(super) fn known(&self) -> watch::Receiver<u64> {
+        self.known.clone()
+    }
+
+    /// Whether the gateway knows what was published last.
+    pub(super) fn is_known(&self) -> bool {
+        *self.known.borrow() >= self.wanted.borrow().version
+    }
+
     /// Makes these the endpoints.
     pub(super) fn publish(&self, endpoints: Vec<Endpoint>, sandbox: Option<Endpoint>) {
         self.wanted.send_if_modified(|wanted| {

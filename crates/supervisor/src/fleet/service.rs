@@ -17,6 +17,7 @@ use super::order::{Heard, Wish};
 use super::publish::Publisher;
 use super::run::{Key, News, Runner};
 use crate::autoscale::{Decision, Scaler};
+use crate::error::Error;
 use crate::events::Reason;
 use crate::replica::Input;
 use crate::rollout::Progress;
@@ -25,7 +26,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -39,6 +40,9 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 const FIRST_MEASURE: Duration = Duration::from_secs(2);
 /// How long replicas that are left to a successor may take to hear it.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What became of an order.
+type Answer = Result<(), Error>;
 
 pub(super) struct Task {
     pub(super) context: Arc<Context>,
@@ -76,6 +80,11 @@ pub(super) struct Task {
     runners: JoinSet<()>,
     chores: JoinSet<()>,
     publisher: Publisher,
+    /// Which version of the endpoints the gateway knows.
+    published: watch::Receiver<u64>,
+    held: watch::Receiver<bool>,
+    /// Answers to orders, until what they did is shown.
+    replies: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 impl Task {
@@ -86,12 +95,13 @@ impl Task {
         survivors: Vec<Survivor>,
     ) -> Self {
         let settings = Arc::clone(&heard.settings.borrow());
-        let template = settings.template_digest();
+        let template = settings.template_digest(&context.key);
         let generation = adopt::generation(&survivors, &template);
         let (tell, news) = mpsc::channel(WAITING);
         let mut chores = JoinSet::new();
         let publisher = Publisher::start(Arc::clone(&shared.name), Arc::clone(&context.traffic), &mut chores);
         let ready = context.ready.subscribe();
+        let held = context.held.clone();
         let now = Instant::now();
         context.show(shared.watch());
         let mut task = Self {
@@ -123,6 +133,9 @@ impl Task {
             drains: Vec::new(),
             runners: JoinSet::new(),
             chores,
+            published: publisher.known(),
+            held,
+            replies: Vec::new(),
             publisher,
         };
         task.begin_scaling(now);
@@ -161,9 +174,11 @@ impl Task {
             Ok(()) = self.heard.settings.changed() => self.renew(),
             Some((order, reply)) = self.heard.queue.recv() => {
                 let answer = self.obey(order);
-                // whoever ordered may have gone
-                let _ = reply.send(answer);
+                // told once it shows
+                self.replies.push((reply, answer));
             }
+            Ok(()) = self.published.changed() => {}
+            Ok(()) = self.held.changed() => {}
             Some(news) = self.news.recv() => self.take_all(news),
             Ok(()) = self.ready.changed() => {}
             Some(_) = self.runners.join_next() => {}

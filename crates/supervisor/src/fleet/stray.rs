@@ -3,14 +3,17 @@
 use super::running::Running;
 use seaworthy_process::{Event, Process, Signal};
 use std::time::Duration;
+use tokio::sync::watch;
 
 const GRACE: Duration = Duration::from_secs(30);
 
-pub(super) fn end(process: Process) -> Running {
-    Running::spawn(end_it(process))
+pub(super) fn end(process: Process, held: watch::Receiver<bool>) -> Running {
+    Running::spawn(end_it(process, held))
 }
 
-async fn end_it(mut process: Process) {
+async fn end_it(mut process: Process, mut held: watch::Receiver<bool>) {
+    // an error: nobody holds it any more
+    let _ = held.wait_for(|held| !held).await;
     if process.usage().is_ok() {
         let id = process.id();
         tracing::warn!(id, pid = process.pid(), "a process that belongs to no service is ended");

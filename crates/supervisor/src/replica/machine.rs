@@ -108,6 +108,8 @@ pub struct Replica {
     failures: u32,
     restarts: u64,
     last_ending: Option<Ending>,
+    /// Whether its process runs since an earlier life of Seaworthy: requests were sent to it.
+    adopted: bool,
     random: fastrand::Rng,
 }
 
@@ -124,6 +126,7 @@ impl Replica {
             failures: 0,
             restarts: 0,
             last_ending: None,
+            adopted: false,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -131,6 +134,7 @@ impl Replica {
     /// A replica whose process runs already, since `started`. It must show anew that it has started and is ready.
     pub fn adopted(service: Arc<Service>, now: Instant, started: Instant, seed: u64) -> Self {
         let mut replica = Self::fallen(service, now, started, seed);
+        replica.adopted = true;
         let mut nothing_to_say = Vec::new();
         replica.begin_probes(now, started, &mut nothing_to_say);
         replica
@@ -229,6 +233,7 @@ impl Replica {
     fn launch(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.run += 1;
         self.started = None;
+        self.adopted = false;
         self.go(now, State::Starting { launched: false });
         out.push(Action::Launch { run: self.run });
     }
@@ -356,11 +361,11 @@ impl Replica {
                 self.go(now, State::Stopping { kill_at: None, then: Then::End });
             }
             // no request was ever sent to it
-            State::Starting { launched: true } | State::Started => {
+            State::Starting { launched: true } | State::Started if !self.adopted => {
                 out.push(Action::Note(Reason::Killing, "stopped before it was ready".to_owned()));
                 self.terminate(now, Then::End, out);
             }
-            State::Ready | State::NotReady => {
+            State::Starting { launched: true } | State::Started | State::Ready | State::NotReady => {
                 out.push(Action::Note(Reason::Killing, "takes no more requests, then ends".to_owned()));
                 out.push(Action::Drain { run: self.run });
                 self.go(now, State::Draining { until: now + self.service.drain });

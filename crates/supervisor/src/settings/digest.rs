@@ -1,7 +1,7 @@
 //! What a replica was started with, in one short text: replicas with another one are replaced.
 
 use super::{Command, Port, Probe, ProbeKind, Service};
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hmac::{Context, Key};
 use std::time::Duration;
 
 /// Changes when the list of what is digested does: replicas are then replaced once.
@@ -11,14 +11,13 @@ impl Service {
     /// Differs where a replica started with these settings would differ from one started with others. As in a pod's
     /// template the probes are part of it: a probe that does not work then stops a rollout, not the service.
     ///
-    /// Values of the environment are part of it, too; whoever can read it where it is kept can read
-    /// `/proc/<pid>/environ` as well.
-    pub fn template_digest(&self) -> String {
-        let mut template = Template(Context::new(&SHA256));
+    /// Values of the environment are part of it, too, and it is shown: without the key nobody can try what they may be.
+    pub(crate) fn template_digest(&self, key: &Key) -> String {
+        let mut template = Template(Context::with_key(key));
         template.number(VERSION);
         self.digest_process(&mut template);
         self.digest_care(&mut template);
-        let digest = template.0.finish();
+        let digest = template.0.sign();
         digest.as_ref()[..10].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 

@@ -134,11 +134,11 @@ fn the_limit_of_the_wait_doubles_up_to_its_bound() {
 #[test]
 fn the_digest_sees_what_a_process_would_see_and_nothing_else() {
     let base = service("shop");
-    let digest = base.template_digest();
+    let digest = base.template_digest(&digest_key());
     let changed = |change: &dyn Fn(&mut Service)| {
         let mut other = base.clone();
         change(&mut other);
-        other.template_digest() != digest
+        other.template_digest(&digest_key()) != digest
     };
     assert!(changed(&|s| s.command = Command::Argv(vec!["server".into()])));
     assert!(changed(&|s| s.command = Command::Shell("server {port}".into())));
@@ -160,7 +160,7 @@ fn the_digest_sees_what_a_process_would_see_and_nothing_else() {
     ] {
         assert!(!changed(change));
     }
-    assert_eq!(digest, base.clone().template_digest());
+    assert_eq!(digest, base.clone().template_digest(&digest_key()));
 }
 
 proptest! {
@@ -170,6 +170,10 @@ proptest! {
         shop.env.insert(key.clone(), Secret::new(value.clone()));
         shop.probes.startup = Some(Probe::new(ProbeKind::Http { path, headers: vec![(key, value)] }));
         let _ = validate_all(&[shop.clone()]);
-        let _ = shop.template_digest();
+        let _ = shop.template_digest(&digest_key());
     }
+}
+
+fn digest_key() -> aws_lc_rs::hmac::Key {
+    aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"a test's")
 }

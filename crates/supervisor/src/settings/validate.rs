@@ -36,6 +36,7 @@ impl Service {
         self.check_numbers(&mut found);
         check_restart(&self.restart, &mut found);
         self.check_probes(&mut found);
+        self.check_socket(&mut found);
         self.check_rollout(&mut found);
         if let Some(autoscale) = &self.autoscale {
             self.check_autoscale(autoscale, &mut found);
@@ -105,6 +106,16 @@ impl Service {
                 "must be 1 for start-up and liveness",
             );
         }
+    }
+
+    /// The kernel takes connections to a passed socket before anybody serves it.
+    fn check_socket(&self, found: &mut Findings) {
+        let asks = self.probes.readiness.as_ref().is_some_and(|probe| probe.kind != ProbeKind::Tcp);
+        found.expect(
+            self.port != Port::Socket || asks,
+            "probes.readiness",
+            "must ask more than a connection where the port is a passed socket: http, grpc or command",
+        );
     }
 
     fn check_rollout(&self, found: &mut Findings) {

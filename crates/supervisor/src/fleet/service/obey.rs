@@ -22,6 +22,8 @@ impl Task {
             Order::Stop if !self.stopped => {
                 self.stopped = true;
                 self.progress = None;
+                self.failed = None;
+                self.frozen = false;
                 self.shared.note(Reason::Ordered, None, "stopped");
             }
             Order::Start if self.stopped => {
@@ -91,7 +93,7 @@ impl Task {
         let old = std::mem::replace(&mut self.settings, new);
         self.reserve();
         self.renew_number(now, &old);
-        let template = self.settings.template_digest();
+        let template = self.settings.template_digest(&self.context.key);
         if template == self.revision.template {
             self.renew_in_place();
             return;

@@ -63,7 +63,10 @@ impl Task {
     }
 
     fn launch(&mut self, key: Key, run: u64) -> Option<Input> {
-        let port = self.instance(key)?.replica.service().port;
+        let instance = self.instance(key)?;
+        // that of its last run: a fixed port is its own again
+        instance.lease = None;
+        let port = instance.replica.service().port;
         let place = self.place(port);
         let instance = self.instance(key)?;
         if run > 1

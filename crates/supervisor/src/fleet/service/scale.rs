@@ -23,6 +23,7 @@ impl Task {
             Some(autoscale) => {
                 let there = adopt::count(&self.survivors).max(self.replicas);
                 self.replicas = there.min(autoscale.max).max(autoscale.min);
+                self.scaler.begin(now, autoscale, self.replicas);
                 self.decide_at = now + autoscale.period;
             }
             None => self.replicas = self.settings.replicas,

@@ -24,7 +24,10 @@ impl Task {
     pub(super) fn settle(&mut self, now: Instant) {
         for _ in 0..ROUNDS {
             self.forget_ended();
-            let steps = self.plan();
+            let mut steps = self.plan();
+            if *self.held.borrow_and_update() {
+                steps.retain(|step| matches!(step, Step::Start));
+            }
             if steps.is_empty() {
                 break;
             }
@@ -34,7 +37,14 @@ impl Task {
         self.start_pending(now);
         self.publish();
         self.follow_rollout(now);
-        self.show();
+        // what is shown, and answered, holds for requests as well
+        if self.publisher.is_known() {
+            self.show();
+            for (reply, answer) in self.replies.drain(..) {
+                // whoever ordered may have gone
+                let _ = reply.send(answer);
+            }
+        }
     }
 
     /// What ended by order is gone; what ended by itself stays to be seen, as long as it runs what is wanted.
@@ -175,6 +185,9 @@ impl Task {
 
     /// Sees whether the rollout moves.
     fn follow_rollout(&mut self, now: Instant) {
+        if self.ending {
+            return;
+        }
         let replicas = self.desired() as usize;
         let current = |member: &&Instance| member.revision == self.revision;
         let ready_new = self.members.iter().filter(current).filter(|member| member.is_ready()).count();
