@@ -54,6 +54,10 @@ async fn an_end_in_absence_is_told_afterwards() {
     drop((process, folder));
     std::fs::write(&go, "").expect("written");
     eventually("it ends", || bed.processes().is_empty()).await;
+    let description =
+        std::fs::read_to_string(bed.path().join("replicas/shop/description.json")).expect("there");
+    let mut groups = description.split('"').filter(|part| part.starts_with("/sys/fs/cgroup"));
+    assert!(!groups.any(|group| std::path::Path::new(group).exists()), "{description}");
     let (folder, mut process) = only(&bed).await;
     assert_eq!(process.pid(), pid);
     assert!(process.usage().is_err() && process.signal(Signal::TERM).is_err());

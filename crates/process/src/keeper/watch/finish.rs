@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How long a Seaworthy that reads slowly is waited for; what it has not read by then, it finds in a file.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
+/// How long the kernel may take to see that a control group is empty.
+const GROUPS: Duration = Duration::from_secs(1);
+
 impl Watch {
     pub(super) fn finish(mut self) -> io::Result<()> {
         for output in &mut self.outputs {
@@ -23,6 +26,8 @@ impl Watch {
         self.outbox.dropped(self.limiter.take_dropped());
         self.hand_over();
         let exit = self.exit();
+        // the counters have been read, and perhaps no Seaworthy ever comes again
+        self.keep.groups.remove(GROUPS);
         record::exit(exit, self.confirmed, &mut self.outbox)
     }
 
