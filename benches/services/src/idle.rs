@@ -8,10 +8,10 @@ use crate::say;
 use crate::up::{Up, command};
 
 pub(crate) fn run(program: &Path, seconds: u64) -> Result<bool, Error> {
-    let mut text = String::from("[[route]]\npath = \"/{*path}\"\nservice = \"s0\"\n");
+    let mut text = String::new();
     for n in 0..10 {
         text.push_str(&format!(
-            "[service.s{n}]\ncommand = \"{}\"\nenvironment = {{ BENCH_MARK = \"MARK\" }}\n\
+            "[[route]]\npath = \"/s{n}/{{*path}}\"\nservice = \"s{n}\"\n[service.s{n}]\ncommand = \"{}\"\nenvironment = {{ BENCH_MARK = \"MARK\" }}\n\
              liveness = {{ http = \"/\" }}\nreadiness = {{ http = \"/\" }}\n",
             command()?
         ));

@@ -48,13 +48,6 @@ enum Command {
     DeadLetter(client::dead_letter::DeadLetters),
     /// Show what the gateway does for a fragile service, with real traffic, in under a minute
     Demo(demo::Options),
-    /// What stands beside a replica; `up` starts it
-    #[command(hide = true, name = up::KEEPER)]
-    Keeper {
-        /// What `up` says
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<std::ffi::OsString>,
-    },
     /// A service that fails on purpose; the demo runs it
     #[command(hide = true)]
     Fragile(seaworthy_fragile::Options),
@@ -71,6 +64,10 @@ enum ConfigCommand {
 }
 
 fn main() -> ExitCode {
+    // what stands beside a replica; before anything that takes memory, which it would keep as long as it lives
+    if std::env::args_os().nth(1).is_some_and(|word| word == up::KEEPER) {
+        return seaworthy_process::keeper::main();
+    }
     let result = match Cli::parse().command {
         Command::Up(options) => up::run(options).map_err(|error| error.to_string()),
         Command::Check(options) => return check::run(&options),
@@ -82,7 +79,6 @@ fn main() -> ExitCode {
         Command::Queue(queue) => return ended(queue.run()),
         Command::Schedule(schedule) => return ended(schedule.run()),
         Command::DeadLetter(letters) => return ended(letters.run()),
-        Command::Keeper { .. } => return seaworthy_process::keeper::main(),
         Command::Demo(options) => demo::run(options).map_err(|error| error.to_string()),
         Command::Fragile(options) => match seaworthy_fragile::run(&options) {
             Ok(code) => return code,

@@ -117,12 +117,26 @@ impl Heir {
         ours.into_iter().map(|(_, socket)| socket).collect()
     }
 
-    /// Tells the predecessor that it can go.
-    pub(crate) fn announce_ready(&mut self) -> Result<(), Error> {
-        if let Some(mut stream) = self.predecessor.take() {
+    /// Whether there is somebody who still serves.
+    pub(crate) const fn has_predecessor(&self) -> bool {
+        self.predecessor.is_some()
+    }
+
+    /// Tells the predecessor that it can go. What comes back resolves when it has gone.
+    pub(crate) fn announce_ready(&mut self) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+        let predecessor = self.predecessor.take();
+        if let Some(mut stream) = predecessor.as_ref() {
             stream.write_all(READY)?;
         }
-        Ok(())
+        Ok(async move {
+            let Some(stream) = predecessor else { return };
+            let waited = tokio::task::spawn_blocking(move || {
+                stream.set_read_timeout(None)?;
+                // it says nothing more: the end of its process is the end of the stream
+                io::copy(&mut &stream, &mut io::sink())
+            });
+            let _ = waited.await;
+        })
     }
 }
 
@@ -168,7 +182,12 @@ pub(crate) async fn hand_over(ask: Ask, sockets: &Sockets) -> Result<(), Error> 
         send(&stream, &all)?;
         let mut answer = [0; READY.len()];
         stream.read_exact(&mut answer)?;
-        if answer == READY { Ok(()) } else { Err(io::Error::other("the successor did not become ready")) }
+        if answer != READY {
+            return Err(io::Error::other("the successor did not become ready"));
+        }
+        // open until this process ends, however it does: that tells the successor that nothing is under way here any more
+        std::mem::forget(stream);
+        Ok(())
     };
     tokio::task::spawn_blocking(talk).await.map_err(io::Error::other)??;
     Ok(())

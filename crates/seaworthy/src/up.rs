@@ -122,7 +122,7 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     let control_socket = sockets.open_control(compiled.control, &mut heir)?;
     let lifecycle = Lifecycle::default();
     let mut jobs = JobsThread::new(&metrics, &tracer);
-    let mut services = Services::new(&metrics, &gateway, &compiled.run_folder);
+    let mut services = Services::new(&metrics, &gateway, &compiled.run_folder, heir.has_predecessor());
     let control = Control {
         gateway: Arc::clone(&gateway),
         fleet: services.door(),
@@ -154,10 +154,19 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
         tracing::info!(%address, threads, "listening");
     }
     tracing::info!(address = %compiled.control, "control listener: /healthz/ready, /metrics, /api/v1");
-    if let Err(error) = heir.announce_ready() {
-        // the predecessor goes on, and takes its replicas back
-        services.leave().await;
-        return Err(error.into());
+    match heir.announce_ready() {
+        Ok(gone) => {
+            let release = services.release();
+            tokio::spawn(async move {
+                gone.await;
+                release();
+            });
+        }
+        Err(error) => {
+            // the predecessor goes on, and takes its replicas back
+            services.leave().await;
+            return Err(error.into());
+        }
     }
     // what the new configuration does not listen on any more must not be left open with nobody behind it
     drop(heir);

@@ -39,6 +39,8 @@ pub(super) struct Services {
     folder: PathBuf,
     fleet: watch::Sender<Option<Fleet>>,
     wanted: watch::Sender<Vec<Service>>,
+    /// Whether a predecessor still sends requests to replicas.
+    held: watch::Sender<bool>,
     orders: Option<mpsc::Sender<Order>>,
 }
 
@@ -54,14 +56,24 @@ enum Order {
 }
 
 impl Services {
-    pub(super) fn new(registry: &Registry, gateway: &Arc<Gateway>, folder: &Path) -> Self {
+    /// `held`: a predecessor still sends requests to replicas.
+    pub(super) fn new(registry: &Registry, gateway: &Arc<Gateway>, folder: &Path, held: bool) -> Self {
         Self {
             registry: registry.clone(),
             gateway: Arc::clone(gateway),
             folder: folder.to_owned(),
             fleet: watch::Sender::new(None),
             wanted: watch::Sender::new(Vec::new()),
+            held: watch::Sender::new(held),
             orders: None,
+        }
+    }
+
+    /// To be called when the predecessor has gone.
+    pub(super) fn release(&self) -> impl FnOnce() + Send + 'static {
+        let held = self.held.clone();
+        move || {
+            held.send_replace(false);
         }
     }
 
@@ -121,9 +133,9 @@ impl Services {
         let runtime = runtime.map_err(Error::Runtime)?;
         let traffic = Arc::new(GatewayTraffic::new(Arc::clone(&self.gateway)));
         self.wanted.send_replace(wanted);
-        let wanted = self.wanted.subscribe();
+        let (wanted, held) = (self.wanted.subscribe(), self.held.subscribe());
         let run = move || {
-            let thread = Thread { folder, traffic, registry, door: fleet, wanted };
+            let thread = Thread { folder, traffic, registry, door: fleet, wanted, held };
             runtime.block_on(thread.live(orders, opened));
             runtime.shutdown_background();
         };
@@ -165,6 +177,7 @@ struct Thread {
     registry: Registry,
     door: watch::Sender<Option<Fleet>>,
     wanted: watch::Receiver<Vec<Service>>,
+    held: watch::Receiver<bool>,
 }
 
 impl Thread {
@@ -233,7 +246,8 @@ impl Thread {
             registry: self.registry.clone(),
         };
         let again = !parts.survivors.is_empty();
-        let fleet = Fleet::open(parts, self.wanted()).map_err(|error| error.to_string())?;
+        let fleet = Fleet::open_held(parts, self.wanted(), self.held.clone());
+        let fleet = fleet.map_err(|error| error.to_string())?;
         if again {
             self.are_back(&fleet).await;
         }
@@ -244,10 +258,13 @@ impl Thread {
     /// Waits for those services that replicas are left of to take traffic again, for a moment.
     async fn are_back(&self, fleet: &Fleet) {
         let back = async {
-            for service in &self.wanted() {
+            for service in self.wanted().iter().filter(|service| service.replicas > 0) {
                 let Ok(mut status) = fleet.watch(&service.name) else { continue };
                 let back = |status: &Arc<ServiceStatus>| {
-                    status.ready > 0 || !status.instances.iter().any(|replica| replica.adopted)
+                    let instances = &status.instances;
+                    let adopted = instances.iter().any(|replica| replica.adopted);
+                    // none yet: nobody has looked
+                    status.ready > 0 || (!adopted && !instances.is_empty())
                 };
                 // an error: the service is gone
                 let _ = status.wait_for(back).await;
@@ -263,14 +280,11 @@ impl Thread {
 
     /// Opens the folder. A predecessor that is on its way out is waited for.
     async fn folder(&self) -> Result<(Folder, Vec<Process>), String> {
-        let until = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            match Folder::open(&self.folder, KeeperCommand::this_program([KEEPER])).await {
-                Err(seaworthy_process::Error::Held { .. }) if tokio::time::Instant::now() < until => {
-                    tokio::time::sleep(LOOK).await;
-                }
-                opened => return opened.map_err(|error| error.to_string()),
-            }
+        let opened = Folder::open_within(&self.folder, KeeperCommand::this_program([KEEPER]), PATIENCE).await;
+        let (folder, survivors) = opened.map_err(|error| error.to_string())?;
+        for problem in folder.problems() {
+            tracing::warn!(problem, "something in the folder of running services makes no sense");
         }
+        Ok((folder, survivors))
     }
 }

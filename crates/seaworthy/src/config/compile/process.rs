@@ -107,8 +107,9 @@ fn service(
 ) -> run::Service {
     let secret = |(name, value): (&String, &String)| (name.clone(), Secret::new(value.clone()));
     let folder = written.folder.as_ref().map_or_else(|| files.folder.to_owned(), |to| files.folder.join(to));
-    // a relative folder would be looked for from wherever the process of the replica was made
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    // a relative folder would be looked for from wherever the process of the replica was made; "" is here
+    let here = if folder.as_os_str().is_empty() { std::path::PathBuf::from(".") } else { folder };
+    let folder = std::path::absolute(&here).unwrap_or(here);
     run::Service {
         replicas: written.replicas,
         port: match written.port {

@@ -123,3 +123,47 @@ async fn what_is_wanted_no_more_ends_at_the_next_start() {
     run.gateway.restart("log").await;
     run.nothing_left().await;
 }
+
+#[tokio::test]
+async fn a_replica_with_a_fixed_port_comes_back_on_it() {
+    let port = crate::harness::free_address().port();
+    let run = Running::start(1, &port.to_string(), &format!("port = {port}")).await;
+    run.settles(1).await;
+    for _ in 0..2 {
+        let victim = *run.pids().await.first().unwrap();
+        kill(victim, Signal::KILL);
+        run.stands("back", |status| status["ready"] == 1 && !pids(status).contains(&victim)).await;
+        assert_eq!(run.gateway.get("/").await.status, 200);
+    }
+    says(&run.gateway, &["service", "restart", "shop"]).await;
+    assert_eq!(run.gateway.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_successor_that_wants_fewer_and_others_waits_for_what_is_under_way() {
+    let mut run = Running::with("takeover = \"takeover.sock\"", 3, "one", "").await;
+    run.settles(3).await;
+    let before = run.alive();
+    let load = Load::start(run.gateway.address, "/", 4, After::Reconnect);
+    load.more(50).await;
+    let address = run.gateway.address;
+    let slow: Vec<_> = (0..6)
+        .map(|_| tokio::spawn(async move { crate::harness::get(address, "/slow").await.unwrap().status }))
+        .collect();
+    let text = run.gateway.folder_text("seaworthy.toml");
+    let text = text.replace("replicas = 3", "replicas = 1").replace(" one\"", " two\"");
+    run.gateway.folder.write("next.toml", text);
+    let mut successor = run.gateway.another_with("next.toml", "successor.log");
+    assert!(run.gateway.ended().await.success());
+    for slow in slow {
+        assert_eq!(slow.await.unwrap(), 200);
+    }
+    run.settles(1).await;
+    load.more(50).await;
+    let (good, failed) = load.finish().await;
+    assert!(failed.is_empty(), "{} of {good}: {failed:?}", failed.len());
+    assert!(run.pids().await.is_disjoint(&before));
+    successor.terminate();
+    assert!(successor.ended().await.success());
+    run.nothing_left().await;
+}

@@ -135,7 +135,7 @@ async fn a_node_server_is_run() {
 
 #[tokio::test]
 async fn a_passed_socket_is_served() {
-    let run = Running::start(2, "fd", "port = \"socket\"").await;
+    let run = Running::start(2, "fd", "port = \"socket\"\nreadiness = { http = \"/healthz\" }").await;
     run.settles(2).await;
     assert_eq!(run.gateway.get("/").await.status, 200);
 }

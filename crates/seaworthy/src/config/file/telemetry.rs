@@ -1,0 +1,53 @@
+//! Settings of logs and traces.
+
+use std::time::Duration;
+
+use super::{LogFormat, TrustParent};
+use crate::config::setting::{At, Policy};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+settings! {
+    /// Logs and traces.
+    struct Telemetry {
+        /// How logs are written.
+        logs: LogFormat = LogFormat::Human,
+        /// Which log lines are written, in the syntax of tracing's `EnvFilter`.
+        filter: At<String> = At { value: "info".to_owned(), span: 0..0 },
+        /// The access log. `false`: none.
+        access: Policy<Access> = Policy::Inherit,
+        /// OpenTelemetry traces over OTLP. Without it: none; trace headers pass through.
+        traces: Option<Traces> = None,
+    }
+
+    /// One line per finished request, on standard output.
+    struct Access {
+        /// The share of requests, 0 to 1, written though they neither failed (5xx) nor were slow.
+        sample: f64 = 0.01,
+        /// Requests that took longer are always written.
+        slow: Duration = secs(1),
+        /// Request headers to write besides `user-agent`.
+        headers: Vec<At<String>> = Vec::new(),
+        /// Headers among them whose values are never shown, besides the usual ones (`authorization`, `cookie`, …).
+        redact_headers: Vec<At<String>> = Vec::new(),
+        /// Query parameters whose values are never shown, besides the usual ones.
+        redact_query: Vec<String> = Vec::new(),
+    }
+
+    /// OpenTelemetry traces over OTLP/HTTP.
+    struct Traces {
+        /// The receiver's full address.
+        endpoint: String = "http://127.0.0.1:4318/v1/traces".to_owned(),
+        /// The share of new traces, 0 to 1, that are recorded.
+        sample: f64 = 0.01,
+        /// Whose `traceparent` is continued. For others a new trace begins: a stranger could otherwise have every request
+        /// recorded. Behind a load balancer that writes the header, list it in the listener's `trusted_proxies`.
+        trust_parent: TrustParent = TrustParent::TrustedProxies,
+        /// Whether a continued trace's own decision holds.
+        parent_based: bool = true,
+        /// `service.name` of what is sent.
+        service_name: String = "seaworthy".to_owned(),
+    }
+}
