@@ -1,6 +1,6 @@
 //! All services of this machine: the door to everything else.
 //!
-//! Each service has a task that owns its replicas ([`service`]); orders and news come to it over bounded channels, and
+//! Each service has a task that owns its replicas (`service`); orders and news come to it over bounded channels, and
 //! it never waits for anything but them. Whatever takes time (processes, probes, the gateway) has a task of its own.
 
 mod adopt;
