@@ -161,6 +161,7 @@ pub fn router(control: Control) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(axum::middleware::map_response(problem::too_large))
         .layer(axum::middleware::from_fn_with_state(control.clone(), guard::guard))
         .with_state(control)
 }

@@ -94,6 +94,15 @@ pub(crate) async fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "no_route", "there is nothing at this path")
 }
 
+/// A body beyond the limit, in our own words.
+pub(crate) async fn too_large(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let detail = "the body is longer than 16 MiB";
+    Problem::with_status(413, ErrorCode::Invalid, "body_too_large", detail).into_response()
+}
+
 /// A route, but not for this method.
 pub(crate) async fn method_not_allowed() -> Problem {
     Problem::with_status(405, ErrorCode::Invalid, "method_not_allowed", "this method is not allowed here")

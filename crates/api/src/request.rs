@@ -33,9 +33,13 @@ pub(crate) fn invalid(detail: &str) -> Problem {
 
 /// A JSON body.
 pub(crate) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed =
-        |error: serde_json::Error| Problem::new(ErrorCode::Invalid, "malformed_body", &error.to_string());
-    serde_json::from_slice(bytes).map_err(malformed)
+    let malformed = |text: &str| Problem::new(ErrorCode::Invalid, "malformed_body", text);
+    // a list would be taken for the fields in their order
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => serde_json::from_slice(bytes).map_err(|error| malformed(&error.to_string())),
+        None => Err(malformed("there is no body; a JSON object is expected")),
+        Some(_) => Err(malformed("the body is not a JSON object")),
+    }
 }
 
 /// A JSON body that may be absent.

@@ -467,6 +467,9 @@ pub(crate) async fn events(
     responses((status = 200, body = Explained), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn explain(bytes: Bytes) -> Result<Json<Explained>, Problem> {
     let order: ExplainOrder = request::body(&bytes)?;
+    if order.count.is_some_and(|count| !(1..=100).contains(&count)) {
+        return Err(request::invalid("count must be from 1 to 100"));
+    }
     let timezone = order.timezone.as_deref().unwrap_or("UTC");
     let now = std::time::SystemTime::now().into();
     let explained = cron::explain(&order.expression, timezone, order.daylight, now, order.count.unwrap_or(5));

@@ -77,11 +77,17 @@ impl std::fmt::Debug for HttpWorker {
 }
 
 impl HttpWorker {
-    /// With a time limit of 30 s per call and a breaker per host; jobs do the retrying.
+    /// With a time limit of 30 s per call and a breaker per host, open for 5 s at first and 30 s at the most: jobs wait
+    /// anyway, and others of the same host should not wait for long. Jobs do the retrying.
     pub fn new(transport: impl Transport) -> Self {
+        let breaker = breaker::Settings {
+            open_for: Duration::from_secs(5),
+            open_max: Duration::from_secs(30),
+            ..breaker::Settings::default()
+        };
         let settings = Settings {
             attempt_timeout: Some(Duration::from_secs(30)),
-            breaker: Some(breaker::Settings::default()),
+            breaker: Some(breaker),
             ..Settings::none()
         };
         Self::with_settings(transport, settings)
@@ -102,8 +108,11 @@ impl HttpWorker {
 
     async fn call(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Broken> {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let stack =
-            self.stacks.get_with(host, || Arc::new(Stack::new(self.settings.clone(), HttpRules::http())));
+        let stack = self.stacks.get_with_by_ref(&host, || {
+            let stack: HostStack = Stack::new(self.settings.clone(), HttpRules::http());
+            tell_of_breaker(&host, &stack);
+            Arc::new(stack)
+        });
         let (transport, most) = (Arc::clone(&self.transport), self.most);
         let send = service_fn(move |request: Request<ReplayBody<ReplayBody<Full<Bytes>>>>| {
             let transport = Arc::clone(&transport);
@@ -112,7 +121,7 @@ impl HttpWorker {
                 let body = body.collect().await.map_err(Broken::other)?.to_bytes();
                 // the answer is read within the policies: its time limit and its faults are part of the call
                 let answer = transport.send(Request::from_parts(parts, body), most).await;
-                let answer = answer.map_err(Broken::other)?;
+                let answer = answer.map_err(Broken::of)?;
                 Ok::<_, Broken>(answer.map(Full::new))
             }
         });
@@ -141,6 +150,20 @@ impl Worker for HttpWorker {
             Err(error) => refused(error),
         }
     }
+}
+
+/// Says when calls to a host are put off, and when they are made again: a job that waits does not say why.
+fn tell_of_breaker(host: &str, stack: &HostStack) {
+    let Some(breaker) = stack.breaker() else { return };
+    let host = host.to_owned();
+    breaker.subscribe(Box::new(move |change| match change.to {
+        breaker::Phase::Open => {
+            let why = change.trip.map(|trip| trip.to_string()).unwrap_or_default();
+            tracing::warn!(host, why, "calls of jobs to this host are put off: circuit breaker opened");
+        }
+        breaker::Phase::Closed => tracing::info!(host, "calls of jobs to this host are made again"),
+        breaker::Phase::HalfOpen | breaker::Phase::Isolated => {}
+    }));
 }
 
 fn request(args: HttpArgs, context: &Context) -> Result<Request<Full<Bytes>>, Failed> {
@@ -213,6 +236,8 @@ fn conclude(answer: &Response<Bytes>) -> Result<Done, Failed> {
 fn refused(broken: Broken) -> Result<Done, Failed> {
     match broken {
         Broken::Other(text) => Err(Failed::new("unreachable", text)),
+        // at the next attempt the configuration is the same
+        Broken::NotAllowed(text) => Err(Failed::permanent("address", text)),
         Broken::Rejected(Rejection::BreakerOpen { retry_after, .. }) => {
             Ok(Done::Snooze(retry_after.unwrap_or(PUT_OFF).max(SHORTEST)))
         }

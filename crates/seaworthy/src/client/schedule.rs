@@ -145,6 +145,9 @@ impl Schedule {
         let output = self.common.output();
         if let Command::Explain { expression, tz, count } = &self.command {
             // needs nobody
+            if !(1..=100).contains(count) {
+                return Err(Error::Usage("--count must be from 1 to 100".to_owned()));
+            }
             return explained(output, expression, tz, *count);
         }
         let reach = self.common.reach()?;

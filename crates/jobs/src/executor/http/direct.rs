@@ -1,4 +1,5 @@
 use super::Transport;
+use super::transport::NotAllowed;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::HOST;
@@ -66,7 +67,10 @@ impl Direct {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
         let allowed = |address: &&SocketAddr| all || is_public(address.ip());
-        let mut last = BoxError::from("no address of this host may be called");
+        if !found.is_empty() && !found.iter().any(|address| allowed(&address)) {
+            return Err(NotAllowed(format!("{host}:{port}")).into());
+        }
+        let mut last = BoxError::from("this host has no address");
         for address in found.iter().filter(allowed) {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),

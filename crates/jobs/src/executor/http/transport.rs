@@ -19,11 +19,27 @@ pub trait Transport: Send + Sync + 'static {
 pub(super) enum Broken {
     /// A policy of ours ended the call.
     Rejected(Rejection),
+    /// It must not be carried there.
+    NotAllowed(String),
     /// It could not be carried.
     Other(String),
 }
 
+/// An address that may not be called.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0} is inside the network and may not be called: it is no upstream, and not listed among the hosts of jobs"
+)]
+pub(super) struct NotAllowed(pub(super) String);
+
 impl Broken {
+    pub(super) fn of(error: BoxError) -> Self {
+        match error.downcast::<NotAllowed>() {
+            Ok(refusal) => Self::NotAllowed(refusal.to_string()),
+            Err(error) => Self::other(error),
+        }
+    }
+
     pub(super) fn other(error: impl std::fmt::Display) -> Self {
         Self::Other(error.to_string())
     }
@@ -39,7 +55,7 @@ impl AsRejection for Broken {
     fn as_rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Rejected(rejection) => Some(rejection),
-            Self::Other(_) => None,
+            Self::NotAllowed(_) | Self::Other(_) => None,
         }
     }
 }

@@ -57,7 +57,7 @@ async fn jobs_reach_the_services_and_what_is_listed_and_nothing_else_inside() {
     }
     let id = add(&gateway, &job(secret.url())).await;
     let refused = comes_to(&gateway, id, "discarded").await;
-    assert!(refused["error"]["message"].as_str().unwrap().contains("may be called"), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("may not be called"), "{refused}");
     assert!(secret.seen().is_empty());
 }
 
