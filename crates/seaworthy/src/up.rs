@@ -188,9 +188,11 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     let finished = tokio::spawn(async move {
         let _ = tokio::join!(drained, worked);
         // replicas answer what is under way, and jobs may call them
-        if why != TAKEN_OVER
-            && let Some(mut services) = services
-        {
+        if let Some(mut services) = services {
+            if why == TAKEN_OVER {
+                // the successor has them, unless it was told to keep its own elsewhere
+                services.claim().await;
+            }
             let _ = services.stop().await;
         }
     });
@@ -238,11 +240,19 @@ impl Signals {
     }
 }
 
+/// What comes so soon after a signal is the same one once more.
+const SAME_SIGNAL: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// Waits for the drain; a second signal ends the wait.
 async fn finish(drained: tokio::task::JoinHandle<()>, signals: &mut Signals) {
+    let second = async {
+        // wrappers send the same signal to a process and to its group
+        let _ = tokio::time::timeout(SAME_SIGNAL, signals.end()).await;
+        signals.end().await
+    };
     tokio::select! {
         _ = drained => {}
-        _ = signals.end() => tracing::warn!(
+        _ = second => tracing::warn!(
             "second signal: open connections and jobs are cut; replicas that have not ended go on, and the next start \
              takes them over"
         ),

@@ -25,7 +25,13 @@ impl Output {
 
 /// A reader that has seen enough (`| head`) is no error.
 pub(crate) fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = is_read(text);
+}
+
+/// The same, and whether anybody still reads.
+pub(crate) fn is_read(text: &str) -> bool {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// A field as text; empty where it is absent. Control characters of strangers do not reach the terminal.

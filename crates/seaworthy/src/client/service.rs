@@ -10,7 +10,7 @@ use seaworthy_core::duration;
 use serde_json::{Value, json};
 
 use super::job::again;
-use super::output::{facts, print};
+use super::output::{facts, is_read};
 use super::reach::segment;
 use super::{Common, Done, Error, Output, Query, Reach, Table, text};
 
@@ -291,7 +291,9 @@ fn logs(
     let answer = reach.send(request)?;
     for line in std::io::BufReader::new(answer).lines() {
         let line = line.map_err(|error| Error::Other(format!("the log broke off: {error}")))?;
-        print(&if output.json { format!("{line}\n") } else { said(&line) });
+        if !is_read(&if output.json { format!("{line}\n") } else { said(&line) }) {
+            break;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,6 +17,8 @@ use seaworthy_gateway::settings::{
 use seaworthy_resilience::outlier;
 use seaworthy_telemetry::{access, logs, traces};
 
+use seaworthy_supervisor::settings::{Port, Service as Process};
+
 use super::Environment;
 use super::file::{self, File, Forwarding, Protocol};
 use super::problem::Problems;
@@ -121,6 +123,18 @@ pub(super) fn compile(
     };
     for listener in file.listener.iter().filter(|_| listeners.is_empty()) {
         problems.push(listener.spans.of("address"), "has no effect: there is no service behind it");
+    }
+    for (written, service) in file.service.values().filter_map(|written| {
+        let of = |service: &&Process| {
+            file.service.get(&service.name).is_some_and(|known| std::ptr::eq(known, written))
+        };
+        Some((written, processes.iter().find(of)?))
+    }) {
+        let Port::Fixed(port) = service.port else { continue };
+        let replica = SocketAddr::from(([127, 0, 0, 1], port));
+        if listeners.iter().any(|listener| collide(listener.address, replica)) {
+            problems.push(written.spans.of("port"), "is the port of a listener");
+        }
     }
     let routes = routes::routes(file, problems);
     let control = address(&file.control.listen, problems);

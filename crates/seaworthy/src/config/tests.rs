@@ -57,59 +57,62 @@ replicas = 2
     check(
         text,
         expect![[r#"
-        seaworthy.toml:1:1: there are several services and no route; add [[route]] for each
-          | [service.shop]
-          | ^
-        seaworthy.toml:3:13: a service that is run here is where its replicas are; leave `upstreams` or `command` out
-          | upstreams = ["http://127.0.0.1:8000"]
-          |             ^
-        seaworthy.toml:4:12: a fixed port has room for one replica; use {port} in the command instead
-          | replicas = 2
-          |            ^
-        seaworthy.toml:6:12: asks nothing; write one of `http`, `tcp`, `grpc` and `command`
-          | liveness = { period = "0s" }
-          |            ^
-        seaworthy.toml:6:12: `liveness.period` must be longer than zero
-          | liveness = { period = "0s" }
-          |            ^
-        seaworthy.toml:7:13: asks several questions; write one of `http`, `tcp`, `grpc` and `command`
-          | readiness = { http = "healthz", tcp = true }
-          |             ^
-        seaworthy.toml:7:13: `readiness.http.path` is not a path; it starts with /
-          | readiness = { http = "healthz", tcp = true }
-          |             ^
-        seaworthy.toml:8:18: must be from 0.01 to 1024 processors
-          | limits = { cpu = 0.0 }
-          |                  ^
-        seaworthy.toml:10:13: `autoscale.max` is less than min
-          | autoscale = { min = 3, max = 2 }
-          |             ^
-        seaworthy.toml:10:13: `autoscale.max` a fixed port has room for one replica; use {port} in the command instead
-          | autoscale = { min = 3, max = 2 }
-          |             ^
-        seaworthy.toml:10:13: has no target; set cpu, memory, in_flight or p95
-          | autoscale = { min = 3, max = 2 }
-          |             ^
-        seaworthy.toml:11:14: there is no service "nobody"
-          | depends_on = ["stock", "nobody"]
-          |              ^
-        seaworthy.toml:11:14: services depend on each other in a circle
-          | depends_on = ["stock", "nobody"]
-          |              ^
-        seaworthy.toml:14:11: names no program
-          | command = []
-          |           ^
-        seaworthy.toml:15:14: services depend on each other in a circle
-          | depends_on = ["shop"]
-          |              ^
-        seaworthy.toml:16:11: "sometimes" is not possible here
-          | restart = "sometimes"
-          |           ^
-          = use one of "always", "on_failure", "never"
-        seaworthy.toml:20:12: has no effect: this service is not run here, it has no `command`
-          | replicas = 2
-          |            ^
-        17 problems found"#]],
+            seaworthy.toml:1:1: there are several services and no route; add [[route]] for each
+              | [service.shop]
+              | ^
+            seaworthy.toml:3:13: a service that is run here is where its replicas are; leave `upstreams` or `command` out
+              | upstreams = ["http://127.0.0.1:8000"]
+              |             ^
+            seaworthy.toml:4:12: has no effect: `autoscale` says how many there are
+              | replicas = 2
+              |            ^
+            seaworthy.toml:4:12: a fixed port has room for one replica; use {port} in the command instead
+              | replicas = 2
+              |            ^
+            seaworthy.toml:6:12: asks nothing; write one of `http`, `tcp`, `grpc` and `command`
+              | liveness = { period = "0s" }
+              |            ^
+            seaworthy.toml:6:12: `liveness.period` must be longer than zero
+              | liveness = { period = "0s" }
+              |            ^
+            seaworthy.toml:7:13: asks several questions; write one of `http`, `tcp`, `grpc` and `command`
+              | readiness = { http = "healthz", tcp = true }
+              |             ^
+            seaworthy.toml:7:13: `readiness.http.path` is not a path; it starts with /
+              | readiness = { http = "healthz", tcp = true }
+              |             ^
+            seaworthy.toml:8:18: must be from 0.01 to 1024 processors
+              | limits = { cpu = 0.0 }
+              |                  ^
+            seaworthy.toml:10:13: `autoscale.max` is less than min
+              | autoscale = { min = 3, max = 2 }
+              |             ^
+            seaworthy.toml:10:13: `autoscale.max` a fixed port has room for one replica; use {port} in the command instead
+              | autoscale = { min = 3, max = 2 }
+              |             ^
+            seaworthy.toml:10:13: has no target; set cpu, memory, in_flight or p95
+              | autoscale = { min = 3, max = 2 }
+              |             ^
+            seaworthy.toml:11:14: there is no service "nobody"
+              | depends_on = ["stock", "nobody"]
+              |              ^
+            seaworthy.toml:11:14: services depend on each other in a circle
+              | depends_on = ["stock", "nobody"]
+              |              ^
+            seaworthy.toml:14:11: names no program
+              | command = []
+              |           ^
+            seaworthy.toml:15:14: services depend on each other in a circle
+              | depends_on = ["shop"]
+              |              ^
+            seaworthy.toml:16:11: "sometimes" is not possible here
+              | restart = "sometimes"
+              |           ^
+              = use one of "always", "on_failure", "never"
+            seaworthy.toml:20:12: has no effect: this service is not run here, it has no `command`
+              | replicas = 2
+              |            ^
+            18 problems found"#]],
     );
     check(
         "[service.shop]\nreplicas = 2\n",

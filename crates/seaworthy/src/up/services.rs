@@ -51,6 +51,8 @@ enum Order {
     Leave(oneshot::Sender<()>),
     /// The successor did not come: take them back.
     Return,
+    /// Take those that the successor did not take, to end them.
+    Claim(oneshot::Sender<()>),
     /// End them.
     Stop(oneshot::Sender<()>),
 }
@@ -160,6 +162,15 @@ impl Services {
         }
     }
 
+    /// Takes back what a successor with another folder left, with nothing wanted any more: it is ended.
+    pub(super) async fn claim(&self) {
+        let (done, claimed) = oneshot::channel();
+        let Some(orders) = &self.orders else { return };
+        if orders.send(Order::Claim(done)).await.is_ok() {
+            let _ = claimed.await;
+        }
+    }
+
     /// Ends all replicas, each service within its grace. What comes back resolves when that is done.
     pub(super) fn stop(&mut self) -> oneshot::Receiver<()> {
         let (done, wait) = oneshot::channel();
@@ -198,6 +209,12 @@ impl Thread {
         while let Some(order) = orders.recv().await {
             match order {
                 Order::Change | Order::Return => self.change(&mut fleet).await,
+                Order::Claim(done) => {
+                    if fleet.is_none() {
+                        fleet = self.claim().await;
+                    }
+                    let _ = done.send(());
+                }
                 Order::Leave(done) => {
                     self.door.send_replace(None);
                     if let Some(fleet) = fleet.take() {
@@ -253,6 +270,14 @@ impl Thread {
         }
         self.door.send_replace(Some(fleet.clone()));
         Ok(fleet)
+    }
+
+    async fn claim(&self) -> Option<Fleet> {
+        let opened = Folder::open(&self.folder, KeeperCommand::this_program([KEEPER])).await;
+        let (folder, survivors) = opened.ok().filter(|(_, survivors)| !survivors.is_empty())?;
+        tracing::warn!("the successor has another folder: the replicas of this one are ended");
+        let (traffic, registry) = (Arc::clone(&self.traffic) as Arc<_>, self.registry.clone());
+        Fleet::open(Parts { folder, survivors, traffic, registry }, Vec::new()).ok()
     }
 
     /// Waits for those services that replicas are left of to take traffic again, for a moment.

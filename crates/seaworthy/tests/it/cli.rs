@@ -109,7 +109,7 @@ async fn a_file_that_is_no_toml() {
             seaworthy.toml:2:1: unknown setting `upstreams`
               | upstreams = ["http://127.0.0.1:8000"]
               | ^
-              = known here: gateway, listener, control, telemetry, service, route, store, jobs, queue, command, schedule
+              = known here: gateway, listener, control, telemetry, service, route, supervisor, store, jobs, queue, command, schedule
             2 problems found
         "#]],
     )
@@ -122,12 +122,12 @@ async fn nothing_to_stand_in_front_of() {
     check(
         config,
         expect![[r#"
-        seaworthy.toml:1:1: there is no service
-          | # nothing
-          | ^
-          = add [service.shop] with upstreams = ["http://127.0.0.1:8000"]
-        1 problem found
-    "#]],
+            seaworthy.toml:1:1: there is no service
+              | # nothing
+              | ^
+              = add [service.shop] with upstreams = ["http://127.0.0.1:8000"], or with a command
+            1 problem found
+        "#]],
     )
     .await;
 }

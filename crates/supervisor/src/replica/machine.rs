@@ -108,6 +108,8 @@ pub struct Replica {
     failures: u32,
     restarts: u64,
     last_ending: Option<Ending>,
+    /// The probe that it is ended for, in words.
+    ill: Option<String>,
     /// Whether its process runs since an earlier life of Seaworthy: requests were sent to it.
     adopted: bool,
     random: fastrand::Rng,
@@ -126,6 +128,7 @@ impl Replica {
             failures: 0,
             restarts: 0,
             last_ending: None,
+            ill: None,
             adopted: false,
             random: fastrand::Rng::with_seed(seed),
         }
@@ -344,6 +347,8 @@ impl Replica {
             (Which::Startup, Some(false), State::Starting { .. }) | (Which::Liveness, Some(false), _) => {
                 let text = format!("the {} probe failed: it is ended and started again", which.as_str());
                 out.push(Action::Note(Reason::Killing, text));
+                let why = result.err().unwrap_or_default();
+                self.ill = Some(format!("was ended because its {} probe failed ({why})", which.as_str()));
                 self.terminate(now, Then::Restart, out);
             }
             (Which::Readiness, Some(true), State::Started | State::NotReady) => self.ready(now, out),
@@ -386,6 +391,11 @@ impl Replica {
 
     fn exited(&mut self, now: Instant, ending: Ending, out: &mut Vec<Action>) {
         self.probes.clear();
+        let ill = self.ill.take();
+        let ending = match ill {
+            Some(ill) => Ending { words: format!("{ill}; {}", ending.words), ..ending },
+            None => ending,
+        };
         let asked = matches!(self.state, State::Stopping { .. });
         let reason = if asked { Reason::Unhealthy } else { ending.reason };
         self.last_ending = Some(Ending { reason, ..ending.clone() });

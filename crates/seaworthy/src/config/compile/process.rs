@@ -60,6 +60,12 @@ pub(super) fn services(file: &File, files: &Files<'_>, problems: &mut Problems) 
             }
         }
     }
+    for written in file.service.values().filter(|service| service.command.is_some()) {
+        if written.autoscale.is_some() && written.spans.has("replicas") {
+            let text = "has no effect: `autoscale` says how many there are";
+            problems.push(written.spans.of("replicas"), text);
+        }
+    }
     if all.is_empty() && !file.supervisor.spans.of("").is_empty() {
         problems.push(file.supervisor.spans.of(""), "has no effect: no service has a `command`");
     }

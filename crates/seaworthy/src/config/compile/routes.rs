@@ -65,7 +65,8 @@ fn unused(routes: &[GatewayRoute], file: &File, problems: &mut Problems) {
         falls || route.targets.iter().any(|(target, weight)| &**target == name && *weight > 0)
     };
     for (name, service) in &file.service {
-        if !routes.iter().any(|route| leads(route, name)) {
+        // what is run here may be of use without: a worker, or what others depend on
+        if service.command.is_none() && !routes.iter().any(|route| leads(route, name)) {
             let text = format!("has no effect: no route leads to service \"{name}\"");
             problems.push(service.spans.of("upstreams"), text);
         }

@@ -167,3 +167,20 @@ async fn a_successor_that_wants_fewer_and_others_waits_for_what_is_under_way() {
     assert!(successor.ended().await.success());
     run.nothing_left().await;
 }
+
+#[tokio::test]
+async fn what_a_successor_with_another_folder_leaves_is_ended() {
+    let mut run = Running::with("takeover = \"takeover.sock\"", 2, "", "").await;
+    run.settles(2).await;
+    let before = run.alive();
+    let text = run.gateway.folder_text("seaworthy.toml");
+    run.gateway.folder.write("next.toml", format!("{text}\n[supervisor]\nfolder = \"other.run\"\n"));
+    let mut successor = run.gateway.another_with("next.toml", "successor.log");
+    assert!(run.gateway.ended().await.success());
+    let after = run.settles(2).await;
+    assert_eq!(run.alive(), pids(&after));
+    assert!(before.is_disjoint(&pids(&after)));
+    successor.terminate();
+    assert!(successor.ended().await.success());
+    run.nothing_left().await;
+}

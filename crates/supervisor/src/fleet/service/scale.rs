@@ -33,6 +33,10 @@ impl Task {
     pub(super) fn set_replicas(&mut self, now: Instant, replicas: u32) {
         self.scaler.changed(now, self.replicas, replicas);
         self.replicas = replicas;
+        if let Some(autoscale) = &self.settings.autoscale {
+            // an order counts like a recommendation: it is not undone at once
+            self.scaler.begin(now, autoscale, replicas);
+        }
     }
 
     pub(super) fn measure(&mut self, now: Instant) {
