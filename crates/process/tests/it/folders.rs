@@ -5,6 +5,7 @@ use seaworthy_core::ErrorCode;
 use seaworthy_process::{Error, Folder, Reason};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -91,6 +92,22 @@ async fn a_keeper_without_a_description_is_ended() {
 /// Ends with its test.
 struct Stranger(Child);
 
+impl Stranger {
+    /// Who has another start time than whoever these files are about: the kernel counts in hundredths of a second.
+    fn of_another_moment(files: &[PathBuf]) -> Self {
+        let known: String = files.iter().map(|file| fs::read_to_string(file).expect("there")).collect();
+        loop {
+            let stranger = Self(Command::new("sleep").arg("1000").spawn().expect("sleep"));
+            let stat = fs::read_to_string(format!("/proc/{}/stat", stranger.0.id())).expect("runs");
+            let fields = stat.rsplit_once(") ").expect("a name").1;
+            let start = fields.split(' ').nth(19).expect("a start");
+            if !known.contains(&format!("\"start\": {start},")) {
+                return stranger;
+            }
+        }
+    }
+}
+
 impl Drop for Stranger {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -104,8 +121,8 @@ async fn a_stranger_with_an_old_number_is_left_alone() {
     let bed = Bed::new();
     let folder = bed.empty().await;
     let process = folder.start(sh("shop", "exec sleep 1000")).await.expect("start");
-    let stranger = Stranger(Command::new("sleep").arg("1000").spawn().expect("sleep"));
     let replica = bed.path().join("replicas/shop");
+    let stranger = Stranger::of_another_moment(&[replica.join("program.json"), replica.join("keeper.json")]);
     signal(bed.keeper_of("shop"), "KILL");
     drop((process, folder));
     crate::harness::eventually("it dies", || bed.processes().is_empty()).await;
