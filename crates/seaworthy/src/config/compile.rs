@@ -17,7 +17,7 @@ use seaworthy_gateway::settings::{
 use seaworthy_resilience::outlier;
 use seaworthy_telemetry::{access, logs, traces};
 
-use seaworthy_supervisor::settings::{Port, Service as Process};
+use seaworthy_supervisor::settings::Port;
 
 use super::Environment;
 use super::file::{self, File, Forwarding, Protocol};
@@ -124,13 +124,10 @@ pub(super) fn compile(
     for listener in file.listener.iter().filter(|_| listeners.is_empty()) {
         problems.push(listener.spans.of("address"), "has no effect: there is no service behind it");
     }
-    for (written, service) in file.service.values().filter_map(|written| {
-        let of = |service: &&Process| {
-            file.service.get(&service.name).is_some_and(|known| std::ptr::eq(known, written))
+    for service in &processes {
+        let (Port::Fixed(port), Some(written)) = (service.port, file.service.get(&service.name)) else {
+            continue;
         };
-        Some((written, processes.iter().find(of)?))
-    }) {
-        let Port::Fixed(port) = service.port else { continue };
         let replica = SocketAddr::from(([127, 0, 0, 1], port));
         if listeners.iter().any(|listener| collide(listener.address, replica)) {
             problems.push(written.spans.of("port"), "is the port of a listener");

@@ -125,6 +125,11 @@ replicas = 2
           |            ^
         2 problems found"#]],
     );
+    let of = |text: &str| parse_with(text, &[]).unwrap_err().to_string();
+    let taken = of("[service.shop]\ncommand = \"x\"\nport = 8080\n");
+    assert!(taken.contains("3:8: is the port of a listener"), "{taken}");
+    let both = of("[service.shop]\ncommand = \"x\"\nreplicas = 2\nautoscale = { cpu = 70 }\n");
+    assert!(both.contains("3:12: has no effect: `autoscale`"), "{both}");
     let run = parse_with("[service.shop]\ncommand = \"x {port}\"\nreplicas = 3\n", &[]).unwrap();
     assert!(run.gateway.services[0].managed && run.gateway.services[0].outlier.is_some());
     assert_eq!((run.processes.len(), run.processes[0].replicas), (1, 3));
