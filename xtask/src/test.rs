@@ -50,5 +50,6 @@ fn tests(python: &str) -> Result<()> {
     };
     let mut tests: Command = run::command("cargo", args);
     let agent = setup::otel_agent(python)?;
-    run::must(tests.env("SEAWORTHY_E2E_PYTHON", python).env("ROTEL_AGENT", agent))
+    tests.env("SEAWORTHY_E2E_PYTHON", python).env("SEAWORTHY_E2E_NODE", setup::packages());
+    run::must(tests.env("ROTEL_AGENT", agent))
 }

@@ -29,8 +29,18 @@ impl Connection {
     }
 
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        self.ask_as("", method, path, body)
+    }
+
+    /// With a bearer token.
+    pub(crate) fn ask_as(&mut self, token: &str, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        let authorization = match token {
+            "" => String::new(),
+            token => format!("authorization: Bearer {token}\r\n"),
+        };
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}content-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
             body.len()
         );
         self.stream.write_all(head.as_bytes())?;

@@ -107,7 +107,10 @@ impl Up {
     }
 
     pub(crate) fn order(&self, method: &str, path: &str, body: &str) -> Result<Value, Error> {
-        let answer = http::ask(self.control, method, path, body).map_err(|error| Error::new(path, error))?;
+        let token = std::fs::read_to_string(self.folder.join("seaworthy.token")).unwrap_or_default();
+        let mut connection = http::Connection::open(self.control).map_err(|error| Error::new(path, error))?;
+        let answer = connection.ask_as(token.trim(), method, path, body);
+        let answer = answer.map_err(|error| Error::new(path, error))?;
         match answer.status {
             200..=299 => serde_json::from_str(&answer.body).map_err(|error| Error::new(path, error)),
             status => Err(Error::new(path, format!("{status} {}", answer.body))),

@@ -28,7 +28,8 @@ pub(crate) struct Purged {
 }
 
 /// Forgets cached responses by path or tag.
-#[utoipa::path(post, path = "/api/v1/cache/purge", tag = "cache", request_body = Purge,
+#[utoipa::path(post, path = "/api/v1/cache/purge",
+    extensions(("x-permission" = json!("cache:write"))), tag = "cache", request_body = Purge,
     responses((status = 200, body = Purged), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn purge(State(control): State<Control>, body: Bytes) -> Result<Json<Purged>, Problem> {
     let invalid = |detail: String| Problem::new(ErrorCode::Invalid, "malformed_body", &detail);

@@ -184,7 +184,8 @@ impl From<ReplayOrder> for Replay {
 }
 
 /// A page of letters, newest job first, without their arguments.
-#[utoipa::path(get, path = "/api/v1/dead-letters", tag = "dead letters", params(WhichLetters),
+#[utoipa::path(get, path = "/api/v1/dead-letters",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(WhichLetters),
     responses((status = 200, body = LetterPage), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(control): State<Control>,
@@ -201,7 +202,8 @@ pub(crate) async fn list(
 }
 
 /// Letters by what they died of, the greatest group first.
-#[utoipa::path(get, path = "/api/v1/dead-letters/groups", tag = "dead letters", params(WhichLetters),
+#[utoipa::path(get, path = "/api/v1/dead-letters/groups",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(WhichLetters),
     responses((status = 200, body = GroupPage), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn groups(
     State(control): State<Control>,
@@ -226,7 +228,8 @@ pub(crate) async fn groups(
 }
 
 /// A letter with its arguments, its history, what it said and how it was changed.
-#[utoipa::path(get, path = "/api/v1/dead-letters/{id}", tag = "dead letters", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(get, path = "/api/v1/dead-letters/{id}",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = DeadLetterView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "the job is no dead letter")))]
 pub(crate) async fn show(
@@ -238,7 +241,8 @@ pub(crate) async fn show(
 }
 
 /// Gives a letter other arguments. Who did, and what they were, is kept.
-#[utoipa::path(put, path = "/api/v1/dead-letters/{id}/payload", tag = "dead letters", request_body = EditOrder,
+#[utoipa::path(put, path = "/api/v1/dead-letters/{id}/payload",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = EditOrder,
     params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = DeadLetterView), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -256,7 +260,8 @@ pub(crate) async fn edit(
 }
 
 /// Brings a letter back: it is the same job with all its policies, and its attempts begin anew.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", request_body = ReplayOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = ReplayOrder,
     params(("id" = i64, Path, example = 1001)),
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
@@ -273,7 +278,8 @@ pub(crate) async fn replay(
 }
 
 /// Brings a sample back, to see how it fares.
-#[utoipa::path(post, path = "/api/v1/dead-letters/replay", tag = "dead letters", request_body = SampleOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/replay",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = SampleOrder,
     responses((status = 200, body = Sampled), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn sample(State(control): State<Control>, bytes: Bytes) -> Result<Json<Sampled>, Problem> {
     let dead = control.jobs.open()?.dead;
@@ -292,7 +298,8 @@ pub(crate) async fn sample(State(control): State<Control>, bytes: Bytes) -> Resu
 }
 
 /// Keeps a letter apart: it is neither replayed in samples nor redriven, and is kept longer.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/park", tag = "dead letters", request_body = ParkOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/park",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = ParkOrder,
     params(("id" = i64, Path, example = 1001)),
     responses((status = 204), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -311,7 +318,8 @@ pub(crate) async fn park(
 }
 
 /// Keeps all letters of a filter apart.
-#[utoipa::path(post, path = "/api/v1/dead-letters/park", tag = "dead letters", request_body = ParkOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/park",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = ParkOrder,
     responses((status = 200, body = Count), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn park_all(State(control): State<Control>, bytes: Bytes) -> Result<Json<Count>, Problem> {
     let dead = control.jobs.open()?.dead;
@@ -323,7 +331,8 @@ pub(crate) async fn park_all(State(control): State<Control>, bytes: Bytes) -> Re
 }
 
 /// Puts a letter back among the others.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/unpark", tag = "dead letters",
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/unpark",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters",
     params(("id" = i64, Path, example = 1001)),
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn unpark(
@@ -336,7 +345,8 @@ pub(crate) async fn unpark(
 }
 
 /// Removes the letters of a filter with their history, for good.
-#[utoipa::path(post, path = "/api/v1/dead-letters/purge", tag = "dead letters", request_body = PurgeOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/purge",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = PurgeOrder,
     responses((status = 200, body = Count), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn purge(State(control): State<Control>, bytes: Bytes) -> Result<Json<Count>, Problem> {
     let dead = control.jobs.open()?.dead;

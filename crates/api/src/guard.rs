@@ -1,4 +1,4 @@
-//! Who may talk to the control listener. Nobody is asked who they are yet, so it must be hard to be reached by accident.
+//! From where the control listener may be talked to: it must be hard to be reached by accident.
 //!
 //! A page in somebody's browser must not get through: its own name resolved to our address (DNS rebinding) shows in
 //! `Host`, a call across sites in `Origin` or `Sec-Fetch-Site`. Orders from other machines are refused unless that is
@@ -7,14 +7,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Method, Uri};
 use seaworthy_core::ErrorCode;
 
-use crate::{Control, Problem};
+use crate::Problem;
 
 /// What the control listener lets in.
 #[derive(Debug, Clone)]
@@ -29,7 +26,7 @@ impl Guard {
         Self { hosts: hosts.into(), orders: listen.ip().is_loopback() || remote_changes }
     }
 
-    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let refuse = |reason: &str, detail: &str| Err(Problem::new(ErrorCode::Forbidden, reason, detail));
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let host =
@@ -60,7 +57,8 @@ impl Guard {
     }
 }
 
-fn without_port(host: &str) -> &str {
+/// The name of a host, or its address, without a port.
+pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -69,13 +67,6 @@ fn without_port(host: &str) -> &str {
 
 fn is_same(origin: &str, host: &str) -> bool {
     origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
-}
-
-pub(crate) async fn guard(State(control): State<Control>, request: Request, next: Next) -> Response {
-    match control.guard.check(request.method(), request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
 }
 
 #[cfg(test)]

@@ -24,13 +24,15 @@ fn answer(ok: bool, otherwise: &'static str) -> Answer {
 }
 
 /// Whether the process lives. It does if it answers: a failing upstream is no reason to restart it.
-#[utoipa::path(get, path = "/healthz/live", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz/live",
+    extensions(("x-permission" = json!("public"))), tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn live() -> Answer {
     answer(true, "")
 }
 
 /// Whether traffic should be sent here: not before the listeners accept, not while stopping.
-#[utoipa::path(get, path = "/healthz/ready", tag = "health",
+#[utoipa::path(get, path = "/healthz/ready",
+    extensions(("x-permission" = json!("public"))), tag = "health",
     responses((status = 200, body = Health), (status = 503, body = Health, description = "starting or draining")))]
 pub(crate) async fn ready(State(control): State<Control>) -> Answer {
     match control.lifecycle.phase() {
@@ -41,7 +43,8 @@ pub(crate) async fn ready(State(control): State<Control>) -> Answer {
 }
 
 /// Whether the start is over.
-#[utoipa::path(get, path = "/healthz/startup", tag = "health",
+#[utoipa::path(get, path = "/healthz/startup",
+    extensions(("x-permission" = json!("public"))), tag = "health",
     responses((status = 200, body = Health), (status = 503, body = Health, description = "starting")))]
 pub(crate) async fn startup(State(control): State<Control>) -> Answer {
     answer(control.lifecycle.phase() != Phase::Starting, "starting")

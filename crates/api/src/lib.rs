@@ -4,12 +4,18 @@
 //! It must never be needed for traffic to flow: it reads the data plane and gives it orders, and the data plane waits
 //! for neither.
 
+mod access;
+mod alerts;
 mod cache;
+mod certificates;
+mod dashboard;
 mod dead_letters;
 mod guard;
 mod health;
+mod identity;
 mod jobs;
 mod metrics;
+mod monitoring;
 mod problem;
 mod queues;
 mod replicas;
@@ -28,7 +34,11 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use access::{AccessDoor, AccessParts, OperatorToken};
+pub use certificates::{CertificateError, Certificates, CertificatesDoor, IssuedCertificate, TrustView};
+pub use dashboard::Insight;
 pub use guard::Guard;
+pub use identity::{IdentityDoor, IdentityState};
 pub use jobs::{JobsDoor, JobsState, OpenJobs};
 pub use problem::Problem;
 pub use replicas::FleetDoor;
@@ -78,8 +88,16 @@ pub struct Control {
     pub jobs: JobsDoor,
     /// The way to the services that are run here.
     pub fleet: FleetDoor,
-    /// Who may talk to it.
+    /// From where it may be talked to.
     pub guard: Guard,
+    /// Who may talk to it.
+    pub access: AccessDoor,
+    /// The way to identities.
+    pub identity: IdentityDoor,
+    /// The way to the certificate authority.
+    pub certificates: CertificatesDoor,
+    /// What the dashboard shows beyond what the API tells.
+    pub insight: Insight,
 }
 
 /// The largest body: ten thousand jobs, or one of the largest.
@@ -88,8 +106,8 @@ const LARGEST_BODY: usize = 16 << 20;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Seaworthy control API",
-    description = "Health, metrics, services with their policies and replicas, the response cache, jobs, queues, schedules and dead \
-                   letters of a running Seaworthy.",
+    description = "Health, metrics, services with their policies and replicas, the response cache, jobs, queues, schedules, dead \
+                   letters, people, keys, grants and the audit log of a running Seaworthy.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
 ))]
 struct Document;
@@ -149,32 +167,109 @@ fn documented() -> OpenApiRouter<Control> {
         .routes(routes!(dead_letters::replay))
         .routes(routes!(dead_letters::park))
         .routes(routes!(dead_letters::unpark))
+        .routes(routes!(identity::log_in::log_in))
+        .routes(routes!(identity::log_in::second_factor))
+        .routes(routes!(identity::log_in::refresh))
+        .routes(routes!(identity::log_in::jwks))
+        .routes(routes!(identity::log_in::discovery))
+        .routes(routes!(identity::account::show))
+        .routes(routes!(identity::account::password))
+        .routes(routes!(
+            identity::account::begin_second_factor,
+            identity::account::confirm_second_factor,
+            identity::account::remove_second_factor
+        ))
+        .routes(routes!(identity::account::sessions, identity::account::end_sessions))
+        .routes(routes!(identity::account::end_session))
+        .routes(routes!(identity::account::log_out))
+        .routes(routes!(identity::account::tokens))
+        .routes(routes!(identity::account::revoke_token))
+        .routes(routes!(identity::revocations::revoke))
+        .routes(routes!(identity::users::list, identity::users::create))
+        .routes(routes!(identity::users::show, identity::users::change, identity::users::remove))
+        .routes(routes!(identity::users::reset_password))
+        .routes(routes!(identity::users::sessions, identity::users::end_sessions))
+        .routes(routes!(identity::users::end_session))
+        .routes(routes!(identity::keys::list, identity::keys::create))
+        .routes(routes!(identity::keys::rotate))
+        .routes(routes!(identity::keys::revoke))
+        .routes(routes!(identity::grants::matrix))
+        .routes(routes!(identity::grants::list, identity::grants::create))
+        .routes(routes!(identity::grants::revoke))
+        .routes(routes!(identity::grants::requests, identity::grants::ask))
+        .routes(routes!(identity::grants::approve))
+        .routes(routes!(identity::grants::deny))
+        .routes(routes!(identity::grants::withdraw))
+        .routes(routes!(identity::audit::list))
+        .routes(routes!(identity::audit::verify))
+        .routes(routes!(identity::audit::keys))
+        .routes(routes!(identity::audit::export))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::show))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::unacknowledge))
+        .routes(routes!(alerts::snooze))
+        .routes(routes!(alerts::resolve))
+        .routes(routes!(alerts::reopen))
+        .routes(routes!(alerts::groups))
+        .routes(routes!(alerts::silences::list, alerts::silences::create))
+        .routes(routes!(alerts::silences::expire))
+        .routes(routes!(alerts::objectives::list))
+        .routes(routes!(alerts::objectives::prometheus_rules))
+        .routes(routes!(alerts::objectives::grafana_dashboard))
+        .routes(routes!(alerts::alertmanager::alerts, alerts::alertmanager::receive))
+        .routes(routes!(alerts::alertmanager::list_silences, alerts::alertmanager::create_silence))
+        .routes(routes!(alerts::alertmanager::silence, alerts::alertmanager::expire_silence))
+        .routes(routes!(alerts::alertmanager::status))
+        .routes(routes!(monitoring::requests::list))
+        .routes(routes!(monitoring::requests::show))
+        .routes(routes!(monitoring::query::query))
+        .routes(routes!(monitoring::query::query_range))
+        .routes(routes!(monitoring::snapshot::snapshot))
+        .routes(routes!(certificates::issue))
+        .routes(routes!(certificates::trust))
+        .routes(routes!(certificates::revoke))
 }
 
 /// The API as a service.
 pub fn router(control: Control) -> Router {
     let (router, document) = documented().split_for_parts();
-    let document = serde_json::to_value(&document).unwrap_or_default();
+    let document = serde_json::to_value(access::with_refusals(document)).unwrap_or_default();
+    // a test refuses routes that do not say what they need; without a table every route answers nobody
+    let (pages, page_document) = dashboard::documented().merge(monitoring::conventional()).split_for_parts();
+    let page_document = serde_json::to_value(page_document).unwrap_or_default();
+    let tables = access::Table::of(&document).and_then(|api| Ok(api.and(access::Table::of(&page_document)?)));
+    let table = tables.unwrap_or_else(|routes| {
+        tracing::error!(?routes, "routes of the control API do not say who may use them: it answers nobody");
+        access::Table::default()
+    });
+    let table = Arc::new(table);
     router
+        .merge(pages)
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { axum::Json(document) }))
         .route(&format!("{}{{code}}", error_docs::PATH), axum::routing::get(problem::page))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(axum::middleware::map_response(problem::too_large))
-        .layer(axum::middleware::from_fn_with_state(control.clone(), guard::guard))
+        .layer(axum::middleware::from_fn_with_state((control.clone(), table), access::pass))
         .with_state(control)
 }
 
 /// Answers on a listener until it fails.
 pub async fn serve(listener: tokio::net::TcpListener, control: Control) -> std::io::Result<()> {
-    axum::serve(listener, router(control)).await
+    let service = router(control).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).await
+}
+
+/// The document that describes the API.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    access::with_refusals(documented().split_for_parts().1)
 }
 
 /// The OpenAPI document, as it is committed.
 pub fn openapi() -> String {
-    let (_, document) = documented().split_for_parts();
-    document.to_pretty_json().unwrap_or_default() + "\n"
+    document().to_pretty_json().unwrap_or_default() + "\n"
 }
 
 #[cfg(test)]

@@ -10,6 +10,16 @@ use seaworthy_gateway::error_docs;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+tokio::task_local! {
+    /// The call that is being answered.
+    static CURRENT: RequestId;
+}
+
+/// Answers a call under its id.
+pub(crate) async fn with_id<T>(id: RequestId, answer: impl Future<Output = T>) -> T {
+    CURRENT.scope(id, answer).await
+}
+
 /// An error answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -44,7 +54,7 @@ impl Problem {
         Self::with_status(code.http_status(), code, reason, detail)
     }
 
-    fn with_status(status: u16, code: ErrorCode, reason: &str, detail: &str) -> Self {
+    pub(crate) fn with_status(status: u16, code: ErrorCode, reason: &str, detail: &str) -> Self {
         let title = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("error");
         Self {
             kind: format!("{}{code}#{reason}", error_docs::PATH).into(),
@@ -53,7 +63,11 @@ impl Problem {
             detail: detail.into(),
             code: code.as_str(),
             reason: reason.into(),
-            request_id: RequestId::generate().to_string().into(),
+            request_id: CURRENT
+                .try_with(|id| *id)
+                .unwrap_or_else(|_| RequestId::generate())
+                .to_string()
+                .into(),
             retry_after: None,
         }
     }
@@ -64,6 +78,31 @@ impl Problem {
         self
     }
 
+    /// The finer cause.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What happened.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The id under which the log tells more.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Whether it says that something cannot be found out now.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.status == 503
+    }
+
     #[cfg(test)]
     pub(crate) fn is(&self, reason: &str) -> bool {
         &*self.reason == reason
@@ -72,7 +111,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         if let Some(seconds) = retry_after {

@@ -88,14 +88,16 @@ impl From<Rate> for RateView {
 }
 
 /// Every queue that has unfinished jobs, dead letters or limits.
-#[utoipa::path(get, path = "/api/v1/queues", tag = "queues", responses((status = 200, body = Queues)))]
+#[utoipa::path(get, path = "/api/v1/queues",
+    extensions(("x-permission" = json!("queues:read"))), tag = "queues", responses((status = 200, body = Queues)))]
 pub(crate) async fn list(State(control): State<Control>) -> Result<Json<Queues>, Problem> {
     let queues = control.jobs.open()?.jobs.queues().await.map_err(problem)?;
     Ok(Json(Queues { queues: queues.into_iter().map(QueueView::from).collect() }))
 }
 
 /// How a queue stands; one that nobody has named is empty.
-#[utoipa::path(get, path = "/api/v1/queues/{name}", tag = "queues", params(("name" = String, Path, example = "default")),
+#[utoipa::path(get, path = "/api/v1/queues/{name}",
+    extensions(("x-permission" = json!("queues:read"))), tag = "queues", params(("name" = String, Path, example = "default")),
     responses((status = 200, body = QueueView)))]
 pub(crate) async fn show(
     State(control): State<Control>,
@@ -107,7 +109,8 @@ pub(crate) async fn show(
 
 /// Sets what a queue as a whole may do. Workers of all processes follow within a second. What the configuration says
 /// comes back at the next start or reload.
-#[utoipa::path(put, path = "/api/v1/queues/{name}/limits", tag = "queues", request_body = LimitsOrder,
+#[utoipa::path(put, path = "/api/v1/queues/{name}/limits",
+    extensions(("x-permission" = json!("queues:write"))), tag = "queues", request_body = LimitsOrder,
     params(("name" = String, Path, example = "default")),
     responses((status = 200, body = QueueView), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn limit(
@@ -128,7 +131,8 @@ pub(crate) async fn limit(
 }
 
 /// Begins nothing of a queue until it is resumed. Jobs under way go on, and more are accepted.
-#[utoipa::path(post, path = "/api/v1/queues/{name}/pause", tag = "queues", params(("name" = String, Path, example = "default")),
+#[utoipa::path(post, path = "/api/v1/queues/{name}/pause",
+    extensions(("x-permission" = json!("queues:write"))), tag = "queues", params(("name" = String, Path, example = "default")),
     responses((status = 200, body = QueueView)))]
 pub(crate) async fn pause(
     State(control): State<Control>,
@@ -140,7 +144,8 @@ pub(crate) async fn pause(
 }
 
 /// Goes on with a queue.
-#[utoipa::path(post, path = "/api/v1/queues/{name}/resume", tag = "queues", params(("name" = String, Path, example = "default")),
+#[utoipa::path(post, path = "/api/v1/queues/{name}/resume",
+    extensions(("x-permission" = json!("queues:write"))), tag = "queues", params(("name" = String, Path, example = "default")),
     responses((status = 200, body = QueueView)))]
 pub(crate) async fn resume(
     State(control): State<Control>,

@@ -74,7 +74,8 @@ fn problem(error: Error) -> Problem {
 }
 
 /// The replicas of a service, and how it stands as a whole.
-#[utoipa::path(get, path = "/api/v1/services/{name}/replicas", tag = "services",
+#[utoipa::path(get, path = "/api/v1/services/{name}/replicas",
+    extensions(("x-permission" = json!("services:read"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 200, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn show(
@@ -99,7 +100,8 @@ pub(crate) struct ScaleOrder {
 }
 
 /// Has so many replicas run, until the configured number changes or Seaworthy starts anew.
-#[utoipa::path(put, path = "/api/v1/services/{name}/replicas", tag = "services", request_body = ScaleOrder,
+#[utoipa::path(put, path = "/api/v1/services/{name}/replicas",
+    extensions(("x-permission" = json!("services:write"))), tag = "services", request_body = ScaleOrder,
     params(("name" = String, Path, example = "shop")),
     responses((status = 200, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
@@ -116,7 +118,8 @@ pub(crate) async fn scale(
 }
 
 /// Replaces every replica, each new one ready before its predecessor is drained. Answers when it has begun.
-#[utoipa::path(post, path = "/api/v1/services/{name}/restart", tag = "services",
+#[utoipa::path(post, path = "/api/v1/services/{name}/restart",
+    extensions(("x-permission" = json!("services:write"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 202, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
@@ -131,7 +134,8 @@ pub(crate) async fn restart(
 }
 
 /// Ends all replicas until they are started by order, or Seaworthy starts anew. Answers when it has begun.
-#[utoipa::path(post, path = "/api/v1/services/{name}/stop", tag = "services",
+#[utoipa::path(post, path = "/api/v1/services/{name}/stop",
+    extensions(("x-permission" = json!("services:write"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 202, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stop(
@@ -145,7 +149,8 @@ pub(crate) async fn stop(
 }
 
 /// Starts a service that was stopped. Answers when it has begun.
-#[utoipa::path(post, path = "/api/v1/services/{name}/start", tag = "services",
+#[utoipa::path(post, path = "/api/v1/services/{name}/start",
+    extensions(("x-permission" = json!("services:write"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 202, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn start(
@@ -165,7 +170,8 @@ pub(crate) struct Events {
 }
 
 /// What happened to a service and its replicas, the latest last; a bounded number.
-#[utoipa::path(get, path = "/api/v1/services/{name}/events", tag = "services",
+#[utoipa::path(get, path = "/api/v1/services/{name}/events",
+    extensions(("x-permission" = json!("services:read"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 200, body = Events), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(

@@ -3,8 +3,8 @@
 use axum::extract::{FromRequestParts, Query};
 use http::HeaderMap;
 use http::request::Parts;
-use seaworthy_core::ErrorCode;
 use seaworthy_core::trace::TraceContext;
+use seaworthy_core::{ErrorCode, Secret};
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
@@ -63,4 +63,15 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
 /// The trace that the caller is in.
 pub(crate) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes()))
+}
+
+/// A cookie's value, where exactly one of the name is sent: of two, nobody knows which the browser was given by whom.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<Secret<String>> {
+    let lines = headers.get_all(http::header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let crumbs = lines.flat_map(|line| line.split(';')).filter_map(|crumb| crumb.trim().split_once('='));
+    let mut values = crumbs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (Some(only), None) => Some(Secret::new(only.to_owned())),
+        _ => None,
+    }
 }

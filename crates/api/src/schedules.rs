@@ -291,7 +291,8 @@ impl From<Reconciled> for Difference {
 }
 
 /// A page of schedules, by name.
-#[utoipa::path(get, path = "/api/v1/schedules", tag = "schedules", params(Which),
+#[utoipa::path(get, path = "/api/v1/schedules",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules", params(Which),
     responses((status = 200, body = SchedulePage), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(control): State<Control>,
@@ -313,7 +314,8 @@ pub(crate) async fn list(
 }
 
 /// Makes a schedule; it runs from now on. The same one again is no conflict.
-#[utoipa::path(post, path = "/api/v1/schedules", tag = "schedules", request_body = ScheduleDefinition,
+#[utoipa::path(post, path = "/api/v1/schedules",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules", request_body = ScheduleDefinition,
     responses((status = 201, body = ScheduleView), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "another one has the name")))]
 pub(crate) async fn create(
@@ -328,7 +330,8 @@ pub(crate) async fn create(
 }
 
 /// A schedule as it stands.
-#[utoipa::path(get, path = "/api/v1/schedules/{name}", tag = "schedules",
+#[utoipa::path(get, path = "/api/v1/schedules/{name}",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = ScheduleView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn show(
@@ -340,7 +343,8 @@ pub(crate) async fn show(
 }
 
 /// Makes a schedule something else. What it has run so far stays.
-#[utoipa::path(put, path = "/api/v1/schedules/{name}", tag = "schedules", request_body = ScheduleDefinition,
+#[utoipa::path(put, path = "/api/v1/schedules/{name}",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules", request_body = ScheduleDefinition,
     params(("name" = String, Path, example = "nightly-report"), OnVersion),
     responses((status = 200, body = ScheduleView), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -362,7 +366,8 @@ pub(crate) async fn change(
 }
 
 /// Removes a schedule and its history. Jobs that were made of it stay.
-#[utoipa::path(delete, path = "/api/v1/schedules/{name}", tag = "schedules",
+#[utoipa::path(delete, path = "/api/v1/schedules/{name}",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "others wait for its runs")))]
@@ -377,7 +382,8 @@ pub(crate) async fn remove(
 }
 
 /// Fires no more ticks until it is resumed; those in between are not made up for.
-#[utoipa::path(post, path = "/api/v1/schedules/{name}/pause", tag = "schedules", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/schedules/{name}/pause",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules", request_body = Because,
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = ScheduleView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn pause(
@@ -391,7 +397,8 @@ pub(crate) async fn pause(
 }
 
 /// Runs it again, from its first tick after now on; its failures are forgotten.
-#[utoipa::path(post, path = "/api/v1/schedules/{name}/resume", tag = "schedules",
+#[utoipa::path(post, path = "/api/v1/schedules/{name}/resume",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = ScheduleView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
@@ -404,7 +411,8 @@ pub(crate) async fn resume(
 }
 
 /// Switches it off: it cannot be run by hand either, until it is resumed.
-#[utoipa::path(post, path = "/api/v1/schedules/{name}/disable", tag = "schedules", request_body = Because,
+#[utoipa::path(post, path = "/api/v1/schedules/{name}/disable",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules", request_body = Because,
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = ScheduleView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn disable(
@@ -418,7 +426,8 @@ pub(crate) async fn disable(
 }
 
 /// Runs it now, beside its ticks. Its overlap policy holds.
-#[utoipa::path(post, path = "/api/v1/schedules/{name}/trigger", tag = "schedules",
+#[utoipa::path(post, path = "/api/v1/schedules/{name}/trigger",
+    extensions(("x-permission" = json!("schedules:write"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = TriggerView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "it is disabled")))]
@@ -431,7 +440,8 @@ pub(crate) async fn trigger(
 }
 
 /// What became of its ticks, newest first: missed and skipped ones too.
-#[utoipa::path(get, path = "/api/v1/schedules/{name}/runs", tag = "schedules",
+#[utoipa::path(get, path = "/api/v1/schedules/{name}/runs",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report"), Page),
     responses((status = 200, body = Runs), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn runs(
@@ -449,7 +459,8 @@ pub(crate) async fn runs(
 }
 
 /// What happened to it, newest first; the last 100 things.
-#[utoipa::path(get, path = "/api/v1/schedules/{name}/events", tag = "schedules",
+#[utoipa::path(get, path = "/api/v1/schedules/{name}/events",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules",
     params(("name" = String, Path, example = "nightly-report")),
     responses((status = 200, body = Events), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(
@@ -463,7 +474,8 @@ pub(crate) async fn events(
 }
 
 /// Says in words what a cron expression means, and when it fires next.
-#[utoipa::path(post, path = "/api/v1/cron/explain", tag = "schedules", request_body = ExplainOrder,
+#[utoipa::path(post, path = "/api/v1/cron/explain",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules", request_body = ExplainOrder,
     responses((status = 200, body = Explained), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn explain(bytes: Bytes) -> Result<Json<Explained>, Problem> {
     let order: ExplainOrder = request::body(&bytes)?;
@@ -485,7 +497,8 @@ pub(crate) async fn explain(bytes: Bytes) -> Result<Json<Explained>, Problem> {
 }
 
 /// What the configuration declares against what there is.
-#[utoipa::path(get, path = "/api/v1/schedule-drift", tag = "schedules", responses((status = 200, body = Difference)))]
+#[utoipa::path(get, path = "/api/v1/schedule-drift",
+    extensions(("x-permission" = json!("schedules:read"))), tag = "schedules", responses((status = 200, body = Difference)))]
 pub(crate) async fn drift(State(control): State<Control>) -> Result<Json<Difference>, Problem> {
     let schedules = control.jobs.open()?.schedules;
     let found = schedules.compare(control.jobs.declared()).await.map_err(problem)?;

@@ -80,8 +80,14 @@ fn phase_name(phase: seaworthy_gateway::status::BreakerPhase) -> String {
 }
 
 /// Every service with its endpoints.
-#[utoipa::path(get, path = "/api/v1/services", tag = "services", responses((status = 200, body = Services)))]
+#[utoipa::path(get, path = "/api/v1/services",
+    extensions(("x-permission" = json!("services:read"))), tag = "services", responses((status = 200, body = Services)))]
 pub(crate) async fn list(State(control): State<Control>) -> Json<Services> {
+    Json(Services { services: services(&control.gateway) })
+}
+
+/// Every service with its endpoints, by name.
+pub(crate) fn services(gateway: &seaworthy_gateway::Gateway) -> Vec<Service> {
     let endpoint = |endpoint: seaworthy_gateway::status::EndpointStatus| Endpoint {
         url: endpoint.url.to_string(),
         healthy: endpoint.healthy,
@@ -93,11 +99,19 @@ pub(crate) async fn list(State(control): State<Control>) -> Json<Services> {
         name: service.name.to_string(),
         endpoints: service.endpoints.into_iter().map(endpoint).collect(),
     };
-    Json(Services { services: control.gateway.services().into_iter().map(service).collect() })
+    gateway.services().into_iter().map(service).collect()
+}
+
+impl Service {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Every policy of a service: its settings, its state and what it did.
-#[utoipa::path(get, path = "/api/v1/services/{name}/policies", tag = "services",
+#[utoipa::path(get, path = "/api/v1/services/{name}/policies",
+    extensions(("x-permission" = json!("services:read"))), tag = "services",
     params(("name" = String, Path, description = "The service", example = "shop")),
     responses((status = 200, body = Policies), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn policies(

@@ -6,9 +6,13 @@ use seaworthy_gateway::{Gateway, Options};
 use seaworthy_telemetry::traces::Tracer;
 use tower::ServiceExt;
 
+use seaworthy_core::Secret;
+
 use super::*;
 
-fn control() -> Control {
+pub(crate) const TOKEN: &str = "the operator's token";
+
+pub(crate) fn control() -> Control {
     let metrics = Registry::new();
     let upstream = "http://127.0.0.1:9".parse().unwrap();
     let mut service = Service::bare("shop", vec![upstream]);
@@ -21,6 +25,7 @@ fn control() -> Control {
         metrics: metrics.clone(),
         access: None,
         tracer: Tracer::off(),
+        stories: None,
     };
     let gateway = Arc::new(Gateway::start(settings, options).unwrap());
     let guard = Guard::new("127.0.0.1:7700".parse().unwrap(), Vec::new(), false);
@@ -31,17 +36,34 @@ fn control() -> Control {
         jobs: JobsDoor::shut(),
         fleet: FleetDoor::shut(),
         guard,
+        access: AccessDoor::operator(&Secret::new(TOKEN.to_owned())),
+        identity: IdentityDoor::shut(),
+        certificates: CertificatesDoor::default(),
+        insight: Insight::default(),
     }
 }
 
-async fn ask(control: &Control, method: &str, path: &str, body: &'static str) -> (u16, String) {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "localhost:7700")
-        .body(Body::from(body))
-        .unwrap();
-    let response = router(control.clone()).oneshot(request).await.unwrap();
+pub(crate) async fn ask(control: &Control, method: &str, path: &str, body: &'static str) -> (u16, String) {
+    ask_with(control, method, path, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
+}
+
+async fn ask_with(
+    control: &Control,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &'static str,
+) -> (u16, String) {
+    let mut request = Request::builder().method(method).uri(path).header("host", "localhost:7700");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::from(body)).unwrap();
+    answered(router(control.clone()), request).await
+}
+
+async fn answered(router: Router, request: Request<Body>) -> (u16, String) {
+    let response = router.oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(bytes.to_vec()).unwrap())
@@ -129,6 +151,50 @@ async fn every_problem_links_to_a_page_that_explains_it() {
         Vec::from_iter(explained),
         ["invalid_argument", "jobs_off", "malformed_body", "method_not_allowed", "no_route", "no_service"]
     );
+}
+
+/// ASVS 8.2.1, 8.3.1: whatever the document holds answers nobody who shows nothing, or nonsense.
+#[tokio::test]
+async fn a_crawl_without_a_credential_sees_nothing() {
+    let control = control();
+    let table = access::Table::of(&serde_json::from_str(&openapi()).unwrap()).unwrap();
+    let pages = serde_json::to_value(dashboard::documented().split_for_parts().1).unwrap();
+    let table = table.and(access::Table::of(&pages).unwrap());
+    let bearer = |token: &str| format!("Bearer {token}");
+    let (wrong, cut) = (bearer("nonsense"), bearer(&TOKEN[..TOKEN.len() - 1]));
+    let (double, longer) = (bearer(&format!(" {TOKEN}")), bearer(&format!("{TOKEN}.")));
+    let basic = format!("Basic {TOKEN}");
+    let (mut asked, router) = (0, router(control.clone()));
+    for (method, path, needs) in table.rows() {
+        let path = path.replace("{id}", "1").replace(['{', '}'], "");
+        let wanted = if *needs == access::Needs::Nothing { 0 } else { 401 };
+        for credential in ["", &wrong, &cut, &double, &longer, &basic, "Bearer", "Bearer ", TOKEN] {
+            let mut request = Request::builder().method(method).uri(&path).header("host", "localhost:7700");
+            if !credential.is_empty() {
+                request = request.header("authorization", credential);
+            }
+            let (status, body) = answered(router.clone(), request.body(Body::empty()).unwrap()).await;
+            let refused = if status == 429 { 401 } else { status };
+            assert!(
+                wanted == 0 && status != 401 || refused == wanted,
+                "{method} {path} {credential:?}: {status} {body}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 500, "{asked}");
+    assert_eq!(ask_with(&control, "GET", "/nowhere", &[], "").await.0, 401);
+    assert_eq!(ask_with(&control, "TRACE", "/api/v1/jobs", &[], "").await.0, 401);
+}
+
+/// A credential that is shown twice is none: two programs could each believe another one.
+#[tokio::test]
+async fn two_credentials_are_none() {
+    let control = control();
+    let good = format!("Bearer {TOKEN}");
+    let both = [("authorization", good.as_str()), ("authorization", "Bearer other")];
+    let (status, body) = ask_with(&control, "GET", "/metrics", &both, "").await;
+    assert!(status == 401 && body.contains("credential_malformed"), "{body}");
 }
 
 #[tokio::test]

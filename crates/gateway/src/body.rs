@@ -54,6 +54,8 @@ pub(crate) struct RequestBody(Option<Box<Source>>);
 enum Source {
     /// As it comes from the client.
     Stream(Stream),
+    /// The beginning is here, the rest is still to come.
+    Begun { first: Option<Bytes>, rest: Stream },
     /// All of it is here.
     Whole { data: Option<Bytes>, trailers: Option<HeaderMap> },
 }
@@ -94,7 +96,40 @@ impl RequestBody {
             Some(Source::Stream(stream)) => {
                 stream.incoming.size_hint().exact().is_some_and(|length| length <= most)
             }
-            None | Some(Source::Whole { .. }) => false,
+            None | Some(Source::Whole { .. } | Source::Begun { .. }) => false,
+        }
+    }
+
+    /// Waits for the client until so many bytes are here, or all of it.
+    pub(crate) async fn peek(mut self, bytes: u64) -> Result<Self, BodyError> {
+        let (mut data, mut trailers) = (None::<Bytes>, None);
+        loop {
+            if data.as_ref().is_some_and(|data| data.len() as u64 > bytes) {
+                return Ok(self.begun(data));
+            }
+            let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await else { break };
+            match frame?.into_data() {
+                Ok(more) => data = Some(joined(data, more)),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        Ok(Self(Some(Box::new(Source::Whole { data, trailers }))))
+    }
+
+    fn begun(self, first: Option<Bytes>) -> Self {
+        match self.0.map(|source| *source) {
+            Some(Source::Stream(rest)) => Self(Some(Box::new(Source::Begun { first, rest }))),
+            other => Self(other.map(Box::new)),
+        }
+    }
+
+    /// What of it is here, and whether that is all.
+    pub(crate) fn here(&self) -> (&[u8], bool) {
+        match self.0.as_deref() {
+            None => (&[], true),
+            Some(Source::Stream(stream)) => (&[], stream.incoming.is_end_stream()),
+            Some(Source::Begun { first, .. }) => (first.as_deref().unwrap_or_default(), false),
+            Some(Source::Whole { data, .. }) => (data.as_deref().unwrap_or_default(), true),
         }
     }
 
@@ -151,7 +186,10 @@ impl Stream {
                 self.fate.broken.set(true);
                 Poll::Ready(Some(Err(BodyError::Broken(error))))
             }
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    crate::headers::drop_identity(trailers);
+                }
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 self.fate.bytes.set(self.fate.bytes.get() + length);
                 if self.fate.bytes.get() > self.limit {
@@ -175,6 +213,10 @@ impl Body for RequestBody {
         match self.get_mut().0.as_deref_mut() {
             None => Poll::Ready(None),
             Some(Source::Stream(stream)) => stream.poll(cx),
+            Some(Source::Begun { first, rest }) => match first.take() {
+                Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                None => rest.poll(cx),
+            },
             Some(Source::Whole { data, trailers }) => {
                 let frame = data.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
                 Poll::Ready(frame.map(Ok))
@@ -186,6 +228,7 @@ impl Body for RequestBody {
         match self.0.as_deref() {
             None => true,
             Some(Source::Stream(stream)) => stream.incoming.is_end_stream(),
+            Some(Source::Begun { first, rest }) => first.is_none() && rest.incoming.is_end_stream(),
             Some(Source::Whole { data, trailers }) => data.is_none() && trailers.is_none(),
         }
     }
@@ -194,6 +237,13 @@ impl Body for RequestBody {
         match self.0.as_deref() {
             None => SizeHint::with_exact(0),
             Some(Source::Stream(stream)) => stream.incoming.size_hint(),
+            Some(Source::Begun { first, rest }) => {
+                let first = first.as_ref().map_or(0, |first| first.len() as u64);
+                match rest.incoming.size_hint().exact() {
+                    Some(rest) => SizeHint::with_exact(first + rest),
+                    None => SizeHint::default(),
+                }
+            }
             Some(Source::Whole { data, .. }) => {
                 SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
             }

@@ -11,6 +11,8 @@ use http_cache_semantics::CachePolicy;
 use moka::notification::RemovalCause;
 use tokio::sync::watch;
 
+use crate::access::Caller;
+
 mod counts;
 
 pub(crate) use counts::Counts;
@@ -25,6 +27,8 @@ const PASS_TTL: Duration = Duration::from_secs(10);
 pub(crate) struct Key {
     /// What tells the route from others with the same path: see `RoutePlan::identity`.
     pub(crate) route: Arc<str>,
+    /// Who it was made for, where the route asks who calls.
+    pub(crate) caller: Option<Arc<Caller>>,
     /// Whether the client came by TLS: services redirect those that did not.
     pub(crate) secure: bool,
     pub(crate) host: String,

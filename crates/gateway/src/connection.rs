@@ -58,8 +58,8 @@ pub(crate) struct Info {
     pub(crate) address: OnceCell<HeaderValue>,
     /// Whether it came by TLS.
     pub(crate) tls: bool,
-    /// Whether a client certificate was shown and verified.
-    pub(crate) client_certificate: bool,
+    /// The client's certificate (DER), where one was shown and verified.
+    pub(crate) client_certificate: Option<Box<[u8]>>,
     /// The listener's settings when it connected.
     pub(crate) listener: Arc<ListenerPlan>,
     /// The guard's other side; HTTP/2 has none.
@@ -180,7 +180,7 @@ async fn clear(
             Err(_) => return Ok(()), // never said a word
         }
     };
-    let info = info(listener, peer, false, false);
+    let info = info(listener, peer, false, None);
     match preface {
         true => Box::pin(http2_connection(core, info, tcp)).await,
         false => http1_connection(core, info, tcp).await,
@@ -216,7 +216,8 @@ async fn encrypted(
 ) -> io::Result<()> {
     let session = tls.get_ref().1;
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let certificate = session.peer_certificates().is_some();
+    let leaf = session.peer_certificates().and_then(|chain| chain.first());
+    let certificate = leaf.map(|leaf| Box::from(leaf.as_ref()));
     let info = info(listener, peer, true, certificate);
     match http2 {
         true => Box::pin(http2_connection(core, info, tls)).await,
@@ -224,7 +225,12 @@ async fn encrypted(
     }
 }
 
-fn info(listener: Arc<ListenerPlan>, peer: SocketAddr, tls: bool, client_certificate: bool) -> Info {
+fn info(
+    listener: Arc<ListenerPlan>,
+    peer: SocketAddr,
+    tls: bool,
+    client_certificate: Option<Box<[u8]>>,
+) -> Info {
     Info {
         peer,
         address: OnceCell::new(),

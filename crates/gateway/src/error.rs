@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use seaworthy_core::{ErrorCode, RequestId};
 use seaworthy_resilience::Rejection;
 
+use crate::access::{Objection, Refusal, RefusalKind};
 use crate::body::ResponseBody;
 use crate::guard::Violation;
 
@@ -59,6 +60,23 @@ pub enum Error {
     /// The protocol asked for is not one the gateway can pass through.
     #[error("this upgrade is not supported")]
     Upgrade,
+    /// The caller may not use the route.
+    #[error("{}", refusal.detail)]
+    Access {
+        /// Why.
+        refusal: Refusal,
+        /// How a credential is to be presented.
+        challenges: Vec<HeaderValue>,
+    },
+    /// The gateway's own credential for the service is not there.
+    #[error("the service cannot be asked now")]
+    OwnCredential,
+    /// The client's address may not use the route.
+    #[error("this address may not use this")]
+    Address,
+    /// An inspector refused the request.
+    #[error("{}", .0.detail)]
+    Objection(Box<Objection>),
     /// A defect of ours.
     #[error("{0}")]
     Internal(&'static str),
@@ -106,10 +124,22 @@ impl Error {
             Self::Malformed(_) | Self::AmbiguousPath | Self::BodyTooLarge { .. } => ErrorCode::Invalid,
             Self::Client | Self::Upgrade | Self::MethodNotAllowed(_) => ErrorCode::Invalid,
             Self::NoRoute => ErrorCode::NotFound,
-            Self::SandboxPass => ErrorCode::Forbidden,
+            Self::SandboxPass | Self::Address => ErrorCode::Forbidden,
+            Self::Access { refusal, .. } => match refusal.kind {
+                RefusalKind::Unauthenticated => ErrorCode::Unauthenticated,
+                RefusalKind::Forbidden => ErrorCode::Forbidden,
+                RefusalKind::Unavailable => ErrorCode::Unavailable,
+            },
+            Self::Objection(objection) => match objection.status.as_u16() {
+                403 => ErrorCode::Forbidden,
+                429 => ErrorCode::Limited,
+                _ => ErrorCode::Invalid,
+            },
             Self::RateLimited(_) => ErrorCode::Limited,
             Self::Rejected(rejection) => rejection.code(),
-            Self::NoEndpoint { .. } | Self::Connect(_) | Self::Upstream(_) => ErrorCode::Unavailable,
+            Self::NoEndpoint { .. } | Self::Connect(_) | Self::Upstream(_) | Self::OwnCredential => {
+                ErrorCode::Unavailable
+            }
             Self::Internal(_) => ErrorCode::Internal,
         }
     }
@@ -133,6 +163,10 @@ impl Error {
             Self::Upstream(_) => "upstream_broke_off",
             Self::Client => "client_broke_off",
             Self::Upgrade => "upgrade_unsupported",
+            Self::Access { refusal, .. } => refusal.reason,
+            Self::Address => "address_denied",
+            Self::OwnCredential => "upstream_credential",
+            Self::Objection(objection) => objection.reason,
             Self::Internal(_) => "internal",
         }
     }
@@ -147,6 +181,7 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Connect(_) | Self::Upstream(_) => StatusCode::BAD_GATEWAY,
             Self::Upgrade => StatusCode::NOT_IMPLEMENTED,
+            Self::Objection(objection) => objection.status,
             other => {
                 StatusCode::from_u16(other.code().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -159,6 +194,9 @@ impl Error {
             Self::Rejected(rejection) => rejection.retry_after().or(self.is_full().then_some(SOON)),
             Self::NoEndpoint { retry_after } => retry_after.or(Some(SOON)),
             Self::RateLimited(limited) => Some(limited.retry_after),
+            Self::Objection(objection) => objection.retry_after.map(Duration::from_secs),
+            Self::OwnCredential => Some(SOON),
+            Self::Access { refusal, .. } if refusal.kind == RefusalKind::Unavailable => Some(SOON),
             _ => None,
         }
     }
@@ -202,6 +240,11 @@ impl Error {
                 headers.insert(ALLOW, allow.clone());
             }
             Self::RateLimited(limited) => limited.write(headers),
+            Self::Access { challenges, .. } => {
+                for challenge in challenges {
+                    headers.append(WWW_AUTHENTICATE, challenge.clone());
+                }
+            }
             _ => {}
         }
         response

@@ -53,6 +53,11 @@ mod tests {
             ("unavailable", "upstream_unreachable"),
             ("unavailable", "upstream_broke_off"),
             ("internal", "internal"),
+            ("unauthenticated", "no_credential"),
+            ("forbidden", "insufficient_scope"),
+            ("forbidden", "insufficient_role"),
+            ("forbidden", "address_denied"),
+            ("unavailable", "upstream_credential"),
         ];
         for (code, reason) in reasons {
             let page = page(code).unwrap();

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use seaworthy_telemetry::access::AccessLog;
 use seaworthy_telemetry::metrics::{Registry, Samples};
+use seaworthy_telemetry::story::Recorder;
 use seaworthy_telemetry::traces::Tracer;
 use tokio::sync::{mpsc, watch};
 
@@ -33,6 +34,8 @@ pub struct Options {
     pub access: Option<AccessLog>,
     /// Where spans go.
     pub tracer: Tracer,
+    /// What single requests went through, kept for a while.
+    pub stories: Option<Recorder>,
 }
 
 /// A running data plane. Dropping it does not stop it; [`drain`](Self::drain) does.
@@ -98,12 +101,25 @@ impl Gateway {
         let (sender, sockets) = mpsc::unbounded_channel();
         let (plan, stage) = (self.plan.subscribe(), self.stage.subscribe());
         let (access, tracer) = (options.access.clone(), options.tracer.clone());
+        let stories = options.stories.clone();
         let (registry, cache) = (options.metrics.clone(), Arc::clone(&self.cache));
         let passes = Arc::clone(&self.passes);
         let applied = self.applied.get(index).cloned().unwrap_or_default();
         let run = move || {
             let meters = Meters::new(&registry);
-            let start = Start { index, sockets, plan, stage, access, tracer, meters, cache, passes, applied };
+            let start = Start {
+                index,
+                sockets,
+                plan,
+                stage,
+                access,
+                tracer,
+                stories,
+                meters,
+                cache,
+                passes,
+                applied,
+            };
             worker::run(start).inspect_err(|error| tracing::error!(core = index, %error, "core stopped"))
         };
         let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?;

@@ -283,6 +283,20 @@ pub(crate) fn drop_claims(headers: &mut HeaderMap) {
     }
 }
 
+/// Drops from trailers what says who somebody is: a service that takes them for headers would believe it.
+pub(crate) fn drop_identity(trailers: &mut HeaderMap) {
+    const STARTS: [&str; 3] = ["x-auth-", X_FORWARDED, "x-seaworthy-"];
+    const NAMES: [&str; 6] =
+        ["authorization", "cookie", "forwarded", "x-real-ip", "x-client-verify", "x-api-key"];
+    let says = |name: &&HeaderName| {
+        let dashed = name.as_str().replace('_', "-");
+        STARTS.iter().any(|start| dashed.starts_with(start)) || NAMES.contains(&&*dashed)
+    };
+    for name in trailers.keys().filter(says).cloned().collect::<Vec<_>>() {
+        trailers.remove(name);
+    }
+}
+
 /// Makes one line of headers that came in several, as RFC 9110 §5.2 allows: whoever looks at the first line only
 /// then sees all of it.
 pub(crate) fn fold(headers: &mut HeaderMap) {

@@ -3,6 +3,7 @@
 //! It must never wait for the control plane, read the environment or open a file on the path of a request. It is given
 //! bound sockets and finished [`settings`]; it gives back answers, and what it did as metrics and log records.
 
+pub mod access;
 mod body;
 mod cache;
 mod connection;

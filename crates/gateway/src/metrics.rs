@@ -72,6 +72,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) tls: bool,
     pub(crate) reason: Option<&'static str>,
     pub(crate) took: Duration,
+    /// Its trace, where that is recorded.
+    pub(crate) trace: Option<[u8; 16]>,
 }
 
 /// Holds a gauge up for as long as it lives.
@@ -158,7 +160,10 @@ impl Meters {
             Some(histogram) => histogram,
             None => requests.entry(key.clone()).or_insert_with(|| self.request_series(&key, finished)),
         };
-        histogram.observe(finished.took.as_secs_f64());
+        match finished.trace {
+            None => histogram.observe(finished.took.as_secs_f64()),
+            Some(trace) => histogram.observe_with(finished.took.as_secs_f64(), trace),
+        }
         if let Some(reason) = finished.reason {
             let mut problems = self.problems.borrow_mut();
             problems.entry(reason).or_insert_with(|| self.problem_series(reason)).inc();

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use http::HeaderName;
 use seaworthy_resilience::rate_limit::{self, KeyedLimiter};
 
+use crate::access::{Carrier, Login, Witness};
 use crate::router::{Router, RouterError};
 use crate::settings::{self, Listener, Route, Settings};
 use crate::tls::{self, TlsError};
@@ -71,6 +73,10 @@ pub(crate) struct RoutePlan {
     pub(crate) cached: Arc<cache::Counts>,
     /// What its fallback did.
     pub(crate) fallbacks: Arc<request::FallbackCounts>,
+    /// What its rules of access did.
+    pub(crate) accessed: Arc<request::AccessCounts>,
+    /// What its inspectors did.
+    pub(crate) inspected: Arc<request::InspectionCounts>,
 }
 
 /// One rate limit and its table of keys.
@@ -92,6 +98,10 @@ pub(crate) struct Plan {
     pub(crate) router: Router,
     pub(crate) drain: settings::Drain,
     pub(crate) docs: Arc<str>,
+    pub(crate) logins: Vec<Arc<dyn Login>>,
+    pub(crate) reserved: Vec<HeaderName>,
+    pub(crate) carriers: Vec<Carrier>,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
 }
 
 impl Plan {
@@ -136,7 +146,20 @@ impl Plan {
         }
         let docs = settings.error_docs.as_deref().unwrap_or(error_docs::PATH).into();
         let number = old.number + 1;
-        Ok(Self { number, listeners, services, sandboxes, routes, router, drain: settings.drain, docs })
+        Ok(Self {
+            number,
+            listeners,
+            services,
+            sandboxes,
+            routes,
+            router,
+            drain: settings.drain,
+            docs,
+            logins: settings.logins,
+            reserved: settings.reserved,
+            carriers: settings.carriers,
+            witness: settings.witness,
+        })
     }
 }
 
@@ -205,6 +228,8 @@ fn route(index: usize, settings: &Route, names: &[Arc<str>], old: &Plan) -> Resu
         limits,
         cached: before.map(|route| Arc::clone(&route.cached)).unwrap_or_default(),
         fallbacks: before.map(|route| Arc::clone(&route.fallbacks)).unwrap_or_default(),
+        accessed: before.map(|route| Arc::clone(&route.accessed)).unwrap_or_default(),
+        inspected: before.map(|route| Arc::clone(&route.inspected)).unwrap_or_default(),
     })
 }
 

@@ -6,26 +6,32 @@
 //! | identify | request id, trace context, who the client is | [`identify`] |
 //! | route | host, path, method and headers to a route | [`route`] |
 //! | sandbox | a signed pass leads to the endpoint that nothing else reaches | [`sandbox`] |
-//! | limit | body size, rate limits | [`limit`] |
-//! | access | cross-origin preflight | [`cors`] |
+//! | limit | addresses, body size, rate limits | [`limit`] |
+//! | preflight | cross-origin preflight | [`cors`] |
+//! | access | who calls, and whether they may | [`access`] |
+//! | inspect | what no client of good will sends; bodies on their way out | [`inspect`] |
 //! | cache | answers from the cache, joins a fetch under way | [`cache`] |
 //! | forward | header hygiene, rewrite, policies, balancing, upstream | [`forward`] |
 //! | fall back | stale answer, other service, fixed answer | [`fallback`] |
 //! | finish | response hygiene, security and CORS headers | [`finish`] |
 //! | record | metrics, access log, trace; when the last byte has left | [`record`] |
 
+mod access;
 mod cache;
 mod cors;
 mod fallback;
 mod finish;
 mod forward;
 mod identify;
+mod inspect;
 mod limit;
 mod record;
 mod route;
 mod sandbox;
 
+pub(crate) use access::Counts as AccessCounts;
 pub(crate) use fallback::Counts as FallbackCounts;
+pub(crate) use inspect::Counts as InspectionCounts;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -39,9 +45,11 @@ use seaworthy_core::RequestId;
 use seaworthy_resilience::rate_limit::Decision;
 use seaworthy_resilience::rejection::{InjectedFault, Rejection};
 use seaworthy_resilience::timeout::HoldUp;
+use seaworthy_telemetry::story::Draft;
 use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 
+use crate::access::{Caller, Later, Refusal};
 use crate::body::{BodyFate, ResponseBody};
 use crate::connection::Info;
 use crate::error::Error;
@@ -60,6 +68,8 @@ pub(crate) struct Cut;
 pub(crate) struct Trail {
     /// The request's span, until it is ended.
     pub(crate) span: Mutex<Option<RequestSpan>>,
+    /// What happens to it, for whoever asks later.
+    pub(crate) story: Mutex<Option<Draft>>,
     /// Attempts at an upstream.
     pub(crate) attempts: AtomicU32,
     /// The endpoint tried last.
@@ -119,6 +129,18 @@ pub(crate) struct Exchange {
     service: Option<Arc<str>>,
     /// Where a request with a pass goes instead.
     sandbox: Option<usize>,
+    /// Who calls, where the route asks.
+    caller: Option<Arc<Caller>>,
+    /// What an authenticator said against a credential, while others are still asked.
+    refusal: Option<Refusal>,
+    /// Cookies for the answer.
+    cookies: Vec<HeaderValue>,
+    /// What the service is told of a suspicious request.
+    mark: Option<HeaderValue>,
+    /// Whether the client sends a body.
+    body: bool,
+    /// The log-in whose own path this is.
+    login: Option<usize>,
     /// The tightest rate limit's decision.
     limit: Option<(Decision, Arc<crate::plan::Limit>)>,
     upgrade: bool,
@@ -143,17 +165,33 @@ pub(crate) async fn handle(
     mut request: http::Request<Incoming>,
 ) -> Result<http::Response<ResponseBody>, Cut> {
     let mut exchange = identify::begin(core, info, &request);
-    let outcome = match before(&mut exchange, &mut request) {
+    let mut gate = before(&mut exchange, &mut request);
+    if let Ok(None) = gate
+        && exchange.asks()
+    {
+        gate = match enter(&mut exchange, &mut request) {
+            Gate::Now(decided) => decided,
+            Gate::Later(at, later) => Box::pin(wait(&mut exchange, &mut request, at, later)).await,
+            Gate::LogIn(later) => Ok(Some(later.await)),
+        };
+    }
+    if let Ok(None) = gate
+        && !exchange.plan.shared.carriers.is_empty()
+    {
+        access::keep_ours(&exchange, request.headers_mut());
+    }
+    let outcome = match gate {
         Ok(None) if exchange.caches() && !exchange.upgrade => {
             Box::pin(through_cache(&mut exchange, request)).await
         }
         Ok(None) => {
             let spare = fallback::prepare(&exchange, &request);
             // by far the most frequent way: no async function between here and the policies
-            let forwarded = match forward::begin(&mut exchange, request) {
+            let mut forwarded = match forward::begin(&mut exchange, request) {
                 Ok(answer) => answer.await.and_then(|response| forward::end(&exchange, response)),
                 Err(error) => Err(error),
             };
+            inspect::follow(&exchange, &mut forwarded);
             match fallback::needed(&exchange, &forwarded) {
                 false => forwarded,
                 true => Box::pin(fallback::apply(&mut exchange, spare, forwarded)).await,
@@ -188,12 +226,71 @@ fn before(
     if exchange.info.guard.is_none() && !identify::names_one_host(request) {
         return Err(Error::Malformed(Violation::Host));
     }
+    if !exchange.plan.shared.reserved.is_empty() {
+        let plan = Rc::clone(&exchange.plan);
+        access::disarm(&plan.shared.reserved, request.headers_mut());
+    }
     if let Some(answer) = route::find(exchange, request)? {
         return Ok(Some(answer));
     }
     sandbox::enter(exchange, request)?;
     limit::check(exchange, request)?;
     Ok(cors::preflight(exchange, request))
+}
+
+/// Where a request stands that is asked who it is from.
+enum Gate {
+    Now(Result<Option<http::Response<ResponseBody>>, Error>),
+    /// The authenticator at this place has to be waited for.
+    Later(usize, Later<access::Said>),
+    LogIn(Later<http::Response<ResponseBody>>),
+}
+
+/// The phases that ask who calls and what is sent, as far as nothing has to be waited for.
+fn enter(exchange: &mut Exchange, request: &mut http::Request<Incoming>) -> Gate {
+    if let Some(login) = exchange.login.and_then(|login| exchange.plan.shared.logins.get(login)) {
+        return Gate::LogIn(Box::pin(access::log_in(login.answer(&access::presented(exchange, request)))));
+    }
+    if let Err(error) = inspect::admit(exchange, request) {
+        return Gate::Now(Err(error));
+    }
+    match access::enter(exchange, request) {
+        access::Entered::Waits(at, later) => Gate::Later(at, later),
+        decided => Gate::Now(after(exchange, request, decided)),
+    }
+}
+
+/// Waits for authenticators, one after the other.
+async fn wait(
+    exchange: &mut Exchange,
+    request: &mut http::Request<Incoming>,
+    at: usize,
+    later: Later<access::Said>,
+) -> Result<Option<http::Response<ResponseBody>>, Error> {
+    let (mut at, mut later) = (at, later);
+    loop {
+        let said = later.await;
+        match access::go_on(exchange, request, at, said) {
+            access::Entered::Waits(next, more) => (at, later) = (next, more),
+            decided => return after(exchange, request, decided),
+        }
+    }
+}
+
+/// What follows once it is decided who calls.
+fn after(
+    exchange: &mut Exchange,
+    request: &mut http::Request<Incoming>,
+    decided: access::Entered,
+) -> Result<Option<http::Response<ResponseBody>>, Error> {
+    match decided {
+        access::Entered::Answered(answer) => return Ok(Some(answer)),
+        access::Entered::Refused(error) => return Err(error),
+        access::Entered::Passes | access::Entered::Waits(..) => {}
+    }
+    limit::callers(exchange, request)?;
+    inspect::head(exchange, request)?;
+    Ok(None)
 }
 
 /// The rest of the way for a route with a cache.
@@ -208,10 +305,11 @@ async fn through_cache(
         cache::Looked::Forward(ticket) => ticket,
     };
     let spare = fallback::prepare(exchange, &request);
-    let forwarded = match forward::begin(exchange, request) {
+    let mut forwarded = match forward::begin(exchange, request) {
         Ok(answer) => answer.await.and_then(|response| forward::end(exchange, response)),
         Err(error) => Err(error),
     };
+    inspect::follow(exchange, &mut forwarded);
     let stored = cache::store(exchange, ticket, forwarded);
     match fallback::needed(exchange, &stored) {
         false => stored,
@@ -243,6 +341,15 @@ impl Exchange {
         error
     }
 
+    /// Whether it is asked who this is from, or what it holds.
+    fn asks(&self) -> bool {
+        let asks = |route: &RoutePlan| {
+            let settings = &route.settings;
+            settings.access.is_some() || !settings.inspectors.is_empty()
+        };
+        self.login.is_some() || self.route().is_some_and(asks)
+    }
+
     /// Whether the route has a cache.
     fn caches(&self) -> bool {
         self.sandbox.is_none() && self.route().is_some_and(|route| route.settings.cache.is_some())
@@ -270,6 +377,12 @@ impl Exchange {
             route: self.route.clone(),
             service: None,
             sandbox: None,
+            caller: self.caller.clone(),
+            refusal: None,
+            cookies: Vec::new(),
+            mark: None,
+            body: false,
+            login: None,
             limit: None,
             upgrade: false,
             starved: false,

@@ -78,6 +78,8 @@ struct Candidate {
     route: usize,
     /// Matches here only because a catch-all also matches nothing.
     implied: bool,
+    /// Whether it asks who calls.
+    guarded: bool,
     methods: Vec<Method>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -153,9 +155,9 @@ impl Router {
 
     /// Finds the route of a request. `host` is without its port.
     pub(crate) fn find(&self, host: &str, path: &str, method: &Method, headers: &HeaderMap) -> Found {
-        let mut others = Vec::new();
+        let (mut others, mut guarded) = (Vec::new(), false);
         for table in self.tables_for(host) {
-            match table.find(path, method, headers) {
+            match table.find(path, method, headers, &mut guarded) {
                 Found::Route(route) => return Found::Route(route),
                 Found::OtherMethods(methods) => others.extend(methods),
                 Found::Nothing => {}
@@ -183,9 +185,10 @@ impl Router {
 
 impl Table {
     fn add(&mut self, index: usize, route: &Route, errors: &mut Vec<RouterError>) {
-        for (path, implied) in spellings(&route.path) {
+        for (path, implied) in spellings(&route.path, route.access.is_some()) {
             let (methods, headers) = (route.methods.clone(), route.headers.clone());
-            let candidate = Candidate { route: index, implied, methods, headers };
+            let guarded = route.access.is_some();
+            let candidate = Candidate { route: index, implied, guarded, methods, headers };
             if let Some((_, candidates)) = self.templates.iter_mut().find(|(template, _)| *template == path) {
                 candidates.push(candidate);
                 continue;
@@ -203,12 +206,12 @@ impl Table {
         }
     }
 
-    fn find(&self, path: &str, method: &Method, headers: &HeaderMap) -> Found {
+    fn find(&self, path: &str, method: &Method, headers: &HeaderMap, guarded: &mut bool) -> Found {
         let Ok(best) = self.paths.at(path) else { return Found::Nothing };
         let (template, candidates) = &self.templates[*best.value];
-        match pick(candidates, method, headers) {
+        match pick(candidates, method, headers, guarded) {
             Found::Route(route) => Found::Route(route),
-            missed => self.fall_back(template, path, method, headers, missed),
+            missed => self.fall_back(template, path, (method, headers), missed, guarded),
         }
     }
 
@@ -218,9 +221,9 @@ impl Table {
         &self,
         tried: &str,
         path: &str,
-        method: &Method,
-        headers: &HeaderMap,
+        (method, headers): (&Method, &HeaderMap),
         missed: Found,
+        guarded: &mut bool,
     ) -> Found {
         let mut less_exact: Vec<_> = self
             .templates
@@ -230,7 +233,7 @@ impl Table {
         less_exact.sort_by_key(|(template, _)| std::cmp::Reverse(exactness(template)));
         let mut others = missed.methods();
         for (_, candidates) in less_exact {
-            match pick(candidates, method, headers) {
+            match pick(candidates, method, headers, guarded) {
                 Found::Route(route) => return Found::Route(route),
                 missed => others.extend(missed.methods()),
             }
@@ -239,9 +242,14 @@ impl Table {
     }
 }
 
-fn pick(candidates: &[Candidate], method: &Method, headers: &HeaderMap) -> Found {
+/// `guarded`: a more exact template asks who calls, for other methods or headers. What it guards is not given away by a less
+/// exact one that asks nobody.
+fn pick(candidates: &[Candidate], method: &Method, headers: &HeaderMap, guarded: &mut bool) -> Found {
     let mut others = Vec::new();
-    for candidate in candidates.iter().filter(|c| c.headers_match(headers)) {
+    let was = *guarded;
+    *guarded |= candidates.iter().any(|candidate| candidate.guarded);
+    let candidates = candidates.iter().filter(|candidate| candidate.guarded || !was);
+    for candidate in candidates.filter(|c| c.headers_match(headers)) {
         if candidate.admits(method) {
             return Found::Route(candidate.route);
         }
@@ -250,10 +258,14 @@ fn pick(candidates: &[Candidate], method: &Method, headers: &HeaderMap) -> Found
     Found::only(others)
 }
 
-/// A catch-all at the end also matches nothing at all: `/static/{*rest}` matches `/static/`.
-fn spellings(path: &str) -> impl Iterator<Item = (String, bool)> {
-    let root = path.rfind("{*").map(|start| (path[..start].to_owned(), true));
-    std::iter::once((path.to_owned(), false)).chain(root)
+/// A catch-all at the end also matches nothing at all: `/static/{*rest}` matches `/static/`. One that asks who calls also
+/// guards `/static`, which most services take for the same.
+fn spellings(path: &str, guarded: bool) -> impl Iterator<Item = (String, bool)> {
+    let root = path.rfind("{*").map(|start| path[..start].to_owned());
+    let bare =
+        root.as_deref().and_then(|root| root.strip_suffix('/')).filter(|bare| guarded && !bare.is_empty());
+    let bare = bare.map(|bare| (bare.to_owned(), true));
+    std::iter::once((path.to_owned(), false)).chain(root.map(|root| (root, true))).chain(bare)
 }
 
 /// Literal segments count most, then parameters, then a catch-all.

@@ -10,6 +10,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 use seaworthy_resilience::stack;
 
+use crate::access::{Access, Carrier, Inspector, Login, OwnCredential, Witness};
+
 pub use crate::headers::Forwarding;
 
 /// Everything the data plane does.
@@ -25,6 +27,14 @@ pub struct Settings {
     pub drain: Drain,
     /// What the link in a problem body starts with.
     pub error_docs: Option<String>,
+    /// Paths that ways to log in need for themselves.
+    pub logins: Vec<Arc<dyn Login>>,
+    /// Headers that only the gateway may write, on whatever route: what services are told of callers.
+    pub reserved: Vec<HeaderName>,
+    /// What credentials that are ours come in: they go to no service, on whatever route, unless the route says so.
+    pub carriers: Vec<Carrier>,
+    /// Who hears of denials.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 /// How the gateway stops.
@@ -120,6 +130,8 @@ pub struct ServerTls {
     pub certificates: Vec<Certificate>,
     /// Who may connect by client certificate.
     pub client_auth: ClientAuth,
+    /// PEM file of lists of client certificates that were revoked.
+    pub client_crl: Option<PathBuf>,
     /// Oldest protocol version.
     pub min_version: TlsVersion,
 }
@@ -182,6 +194,8 @@ pub struct Service {
     pub health: Option<HealthCheck>,
     /// Ejection of endpoints that fail real traffic.
     pub outlier: Option<seaworthy_resilience::outlier::Settings>,
+    /// What the gateway shows to it, in place of the client's `Authorization`.
+    pub credential: Option<OwnCredential>,
     /// Resilience policies.
     pub policies: stack::Settings,
     /// Whether the client's `Host` goes to the upstream, or the upstream's own.
@@ -207,6 +221,7 @@ impl Service {
             response_silence: Duration::from_secs(60),
             health: None,
             outlier: None,
+            credential: None,
             policies: stack::Settings::none(),
             preserve_host: true,
             forwarding: Forwarding::default(),
@@ -313,6 +328,26 @@ pub struct ClientTls {
     pub server_name: Option<String>,
     /// A client certificate.
     pub identity: Option<Certificate>,
+    /// Instead of all that: what changes in place. TLS is spoken whatever the addresses say.
+    pub live: Option<LiveTls>,
+}
+
+/// TLS towards an upstream whose certificates and trust change in place, with no connection dropped.
+#[derive(Clone)]
+pub struct LiveTls(pub Arc<rustls::ClientConfig>);
+
+impl PartialEq for LiveTls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for LiveTls {}
+
+impl std::fmt::Debug for LiveTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LiveTls")
+    }
 }
 
 /// An active health check.
@@ -349,6 +384,14 @@ pub struct Route {
     pub rewrite: Option<String>,
     /// Longest request body. 10 MiB.
     pub body_bytes: u64,
+    /// Networks that may use it; none: all but those denied.
+    pub allow: Vec<IpNet>,
+    /// Networks that may not.
+    pub deny: Vec<IpNet>,
+    /// Who may use it; `None`: everybody.
+    pub access: Option<Access>,
+    /// What looks at requests before they go on, in this order.
+    pub inspectors: Vec<Arc<dyn Inspector>>,
     /// Rate limits, all of which must agree.
     pub rate_limits: Vec<RateLimit>,
     /// Response cache.
@@ -375,6 +418,10 @@ impl Route {
             targets: vec![(service.into(), 1)],
             rewrite: None,
             body_bytes: 10 << 20,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            access: None,
+            inspectors: Vec::new(),
             rate_limits: Vec::new(),
             cache: None,
             cors: None,
@@ -417,8 +464,10 @@ pub enum RateKey {
     Header(HeaderName),
     /// All requests of the route together.
     Route,
-    /// The tenant: the value of a header that a trusted proxy or an authenticator sets.
+    /// The tenant: that of the authenticated caller, or the value of a header that a trusted proxy sets.
     Tenant(HeaderName),
+    /// The authenticated caller; requests without one count together.
+    Caller,
 }
 
 /// A response cache by RFC 9111.

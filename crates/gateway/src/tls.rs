@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
@@ -65,6 +65,13 @@ fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
         roots.add(certificate).map_err(|error| file_error(path, error))?;
     }
     Ok(roots)
+}
+
+fn read_revoked(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let lists: Result<Vec<_>, _> =
+        CertificateRevocationListDer::pem_file_iter(path).map_err(|error| file_error(path, error))?.collect();
+    let lists = lists.map_err(|error| file_error(path, error))?;
+    if lists.is_empty() { Err(file_error(path, "holds no revocation list")) } else { Ok(lists) }
 }
 
 const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -135,17 +142,23 @@ pub(crate) fn server(settings: &ServerTls, http2: bool) -> Result<Arc<ServerConf
         .with_protocol_versions(versions(settings.min_version))?;
     let builder = match &settings.client_auth {
         ClientAuth::None => builder.with_no_client_auth(),
-        ClientAuth::Optional(ca) => builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(read_roots(ca)?), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| file_error(ca, error))?,
-        ),
-        ClientAuth::Required(ca) => builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(read_roots(ca)?), provider)
-                .build()
-                .map_err(|error| file_error(ca, error))?,
-        ),
+        ClientAuth::Optional(ca) | ClientAuth::Required(ca) => {
+            let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(read_roots(ca)?), provider);
+            let clients = match &settings.client_crl {
+                // a list of one issuer says nothing of certificates of another: without a list of its own, one is refused
+                Some(path) => clients.with_crls(read_revoked(path)?).only_check_end_entity_revocation(),
+                None => clients,
+            };
+            let clients = match &settings.client_auth {
+                ClientAuth::Optional(_) => clients.allow_unauthenticated(),
+                _ => clients,
+            };
+            let clients = clients.build().map_err(|error| match (&settings.client_crl, &error) {
+                (Some(list), VerifierBuilderError::InvalidCrl(_)) => file_error(list, error),
+                _ => file_error(ca, error),
+            })?;
+            builder.with_client_cert_verifier(clients)
+        }
     };
     let mut config = builder.with_cert_resolver(Arc::new(ByName { keys }));
     config.alpn_protocols =
@@ -155,6 +168,11 @@ pub(crate) fn server(settings: &ServerTls, http2: bool) -> Result<Arc<ServerConf
 
 /// What is spoken towards an upstream.
 pub(crate) fn client(settings: &ClientTls, protocol: Protocol) -> Result<Arc<ClientConfig>, TlsError> {
+    if let Some(live) = &settings.live {
+        let mut config = rustls::ClientConfig::clone(&live.0);
+        config.alpn_protocols = offered(protocol);
+        return Ok(Arc::new(config));
+    }
     let roots = match &settings.ca {
         Some(path) => read_roots(path)?,
         None => {
@@ -172,10 +190,14 @@ pub(crate) fn client(settings: &ClientTls, protocol: Protocol) -> Result<Arc<Cli
             .with_client_auth_cert(read_chain(&identity.chain)?, read_key(&identity.key)?)
             .map_err(|error| TlsError::Unusable { path: identity.chain.clone(), why: error.to_string() })?,
     };
-    config.alpn_protocols = match protocol {
+    config.alpn_protocols = offered(protocol);
+    Ok(Arc::new(config))
+}
+
+fn offered(protocol: Protocol) -> Vec<Vec<u8>> {
+    match protocol {
         Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Protocol::Http1 => vec![b"http/1.1".to_vec()],
         Protocol::Http2 => vec![b"h2".to_vec()],
-    };
-    Ok(Arc::new(config))
+    }
 }

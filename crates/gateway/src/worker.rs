@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use seaworthy_telemetry::access::AccessLog;
+use seaworthy_telemetry::story::Recorder;
 use seaworthy_telemetry::traces::Tracer;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -47,6 +48,7 @@ pub(crate) struct Start {
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) access: Option<AccessLog>,
     pub(crate) tracer: Tracer,
+    pub(crate) stories: Option<Recorder>,
     pub(crate) meters: Meters,
     pub(crate) cache: Arc<Store>,
     pub(crate) passes: Arc<Passes>,
@@ -80,6 +82,7 @@ pub(crate) struct Core {
     /// Request headers that the access log wants; usually none.
     pub(crate) logged: Vec<HeaderName>,
     pub(crate) tracer: Tracer,
+    pub(crate) stories: Option<Recorder>,
     pub(crate) meters: Meters,
     pub(crate) cache: Arc<Store>,
     pub(crate) passes: Arc<Passes>,
@@ -138,7 +141,19 @@ pub(crate) fn run(start: Start) -> io::Result<()> {
 }
 
 async fn main(start: Start) -> io::Result<()> {
-    let Start { index, mut sockets, mut plan, stage, access, tracer, meters, cache, passes, applied } = start;
+    let Start {
+        index,
+        mut sockets,
+        mut plan,
+        stage,
+        access,
+        tracer,
+        stories,
+        meters,
+        cache,
+        passes,
+        applied,
+    } = start;
     let empty = Rc::new(LocalPlan { shared: Arc::default(), services: Vec::new() });
     let (plan_in_force, connections) = (RefCell::new(empty), Cell::new(0));
     let logged = access.iter().flat_map(AccessLog::headers).filter_map(|name| name.parse().ok()).collect();
@@ -150,6 +165,7 @@ async fn main(start: Start) -> io::Result<()> {
         access,
         logged,
         tracer,
+        stories,
         meters,
         cache,
         passes,

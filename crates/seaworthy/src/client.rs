@@ -1,16 +1,27 @@
-//! Commands that talk to a running Seaworthy: services, jobs, queues, schedules, dead letters.
+//! Commands that talk to a running Seaworthy: services, jobs, queues, schedules, dead letters, people, keys, access, the
+//! audit log, alerts, objectives, single requests, a live view of all.
 
+pub(crate) mod access;
+pub(crate) mod alert;
+pub(crate) mod audit;
+mod credential;
 pub(crate) mod dead_letter;
 pub(crate) mod job;
+pub(crate) mod key;
 mod output;
 pub(crate) mod queue;
 mod reach;
 pub(crate) mod schedule;
 pub(crate) mod service;
+pub(crate) mod slo;
+pub(crate) mod top;
+pub(crate) mod trace;
+pub(crate) mod user;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+pub(crate) use credential::Credential;
 pub(crate) use output::{Output, Table, text};
 pub(crate) use reach::{Query, Reach};
 
@@ -26,6 +37,8 @@ pub(crate) struct Common {
         default_value = "http://127.0.0.1:7700"
     )]
     control: String,
+    #[command(flatten)]
+    credential: Credential,
     /// Print the answers as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -33,7 +46,7 @@ pub(crate) struct Common {
 
 impl Common {
     fn reach(&self) -> Result<Reach, Error> {
-        Reach::new(&self.control)
+        Reach::new(&self.control, &self.credential)
     }
 
     fn output(&self) -> Output {

@@ -15,7 +15,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use compile::{Compiled, Jobs, Work};
+pub(crate) use compile::defence::Defence;
+pub(crate) use compile::{Compiled, Jobs, Work, authority, identity};
 pub(crate) use problem::Problems;
 
 /// What the environment contributes, read once by `main`.

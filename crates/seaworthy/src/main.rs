@@ -46,6 +46,30 @@ enum Command {
     /// See what failed for good, and bring it back
     #[command(name = "dead-letter", alias = "dead-letters")]
     DeadLetter(client::dead_letter::DeadLetters),
+    /// See people, add them, change them, remove them
+    #[command(alias = "users")]
+    User(client::user::User),
+    /// See API keys, make them, replace them, revoke them
+    #[command(alias = "keys")]
+    Key(client::key::Key),
+    /// Who may do what: the matrix of roles, grants for a time, requests for them
+    Access(client::access::Access),
+    /// Read the audit log, verify it, export it
+    Audit(client::audit::Audit),
+    /// See what is wrong, and say what is done about it
+    #[command(alias = "alerts")]
+    Alert(client::alert::Alert),
+    /// See silences, make them, end them
+    #[command(alias = "silences")]
+    Silence(client::alert::Silence),
+    /// See what was promised, and how much of what may fail is left
+    Slo(client::slo::Slo),
+    /// List the latest requests that are kept
+    Requests(client::trace::Requests),
+    /// Show what happened to a request: its phases and attempts
+    Trace(client::trace::Trace),
+    /// Watch services, queues, alerts, budgets and the process live
+    Top(client::top::Top),
     /// Show what the gateway does for a fragile service, with real traffic, in under a minute
     Demo(demo::Options),
     /// A service that fails on purpose; the demo runs it
@@ -79,6 +103,16 @@ fn main() -> ExitCode {
         Command::Queue(queue) => return ended(queue.run()),
         Command::Schedule(schedule) => return ended(schedule.run()),
         Command::DeadLetter(letters) => return ended(letters.run()),
+        Command::User(user) => return ended(user.run()),
+        Command::Key(key) => return ended(key.run()),
+        Command::Access(access) => return ended(access.run()),
+        Command::Audit(audit) => return ended(audit.run()),
+        Command::Alert(alert) => return ended(alert.run()),
+        Command::Silence(silence) => return ended(silence.run()),
+        Command::Slo(slo) => return ended(slo.run()),
+        Command::Requests(requests) => return ended(requests.run()),
+        Command::Trace(trace) => return ended(trace.run()),
+        Command::Top(top) => return ended(top.run()),
         Command::Demo(options) => demo::run(options).map_err(|error| error.to_string()),
         Command::Fragile(options) => match seaworthy_fragile::run(&options) {
             Ok(code) => return code,

@@ -1,6 +1,11 @@
 //! `seaworthy up`: from a configuration to a running gateway, through reloads and take-overs to its end.
 
+mod authority;
+mod callers;
+mod defence;
 mod jobs;
+mod observe;
+mod operator;
 mod reload;
 mod services;
 mod sockets;
@@ -11,14 +16,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_api::{Control, Guard, Lifecycle, Phase};
+use seaworthy_api::{
+    AccessDoor, AccessParts, CertificatesDoor, Control, Guard, IdentityDoor, Lifecycle, OperatorToken, Phase,
+};
+use seaworthy_gateway::access::Authenticator;
 use seaworthy_gateway::{Gateway, Options as GatewayOptions, StartError};
+use seaworthy_identity::rbac::Policy;
 use seaworthy_telemetry::metrics::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::config::{self, Compiled};
 use crate::takeover::{self, Heir};
+use callers::Callers;
+use defence::Defences;
 use jobs::JobsThread;
+use observe::Observer;
 use reload::Reloads;
 pub(crate) use services::KEEPER;
 use services::Services;
@@ -40,6 +53,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ADDRESS", requires = "upstream", conflicts_with = "config")]
     control: Option<String>,
 }
+
+/// How long a stop waits for what was measured and noticed last to be written.
+const OBSERVED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why it did not run, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +83,15 @@ pub(crate) enum Error {
     /// Taking over from a predecessor.
     #[error("{0}")]
     Takeover(#[from] takeover::Error),
+    /// Who may call.
+    #[error("callers cannot be recognised: {0}")]
+    Callers(String),
+    /// Rules and receivers.
+    #[error("alerts cannot be looked for: {0}")]
+    Alerts(String),
+    /// The certificate authority.
+    #[error("{0}")]
+    Authority(String),
     /// Services that are to be run here.
     #[error("services cannot be run: {0}")]
     Services(String),
@@ -93,7 +118,7 @@ impl Options {
 /// Runs until told to stop.
 pub(crate) fn run(options: Options) -> Result<(), Error> {
     let compiled = options.load()?;
-    seaworthy_telemetry::logs::init(compiled.logs.0, &compiled.logs.1)?;
+    seaworthy_telemetry::logs::init(compiled.logs.0, &compiled.logs.1, seaworthy_defence::redact::text)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::Runtime)?;
     let done = runtime.block_on(main(options, compiled));
@@ -102,13 +127,15 @@ pub(crate) fn run(options: Options) -> Result<(), Error> {
     done
 }
 
-async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
+async fn main(options: Options, mut compiled: Compiled) -> Result<(), Error> {
     let metrics = Registry::new();
     metrics.collect_process();
     let (access, tracer) = telemetry::start(&compiled, &metrics)?;
     let mut heir = Heir::of(compiled.takeover.as_deref())?;
     let threads = compiled.threads;
+    let mut observer = Observer::new(&compiled, &metrics).map_err(Error::Alerts)?;
     let gateway_options = GatewayOptions {
+        stories: observer.insight().stories,
         threads,
         cache_bytes: compiled.cache_bytes,
         metrics: metrics.clone(),
@@ -116,12 +143,25 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
         tracer: tracer.clone(),
     };
     let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
+    let mut jobs = JobsThread::new(&metrics, &tracer, observer.alerts());
+    let mut callers = Callers::new(tokio::runtime::Handle::current(), jobs.identities(), &metrics);
+    callers.dress(&mut compiled.gateway, &compiled.callers).map_err(Error::Callers)?;
+    let authority =
+        compiled.authority.as_ref().map(authority::Keeper::open).transpose().map_err(Error::Authority)?;
+    if let (Some(keeper), Some(wanted)) = (&authority, &compiled.authority) {
+        keeper.dress(&mut compiled.gateway, wanted);
+        tokio::spawn(Arc::clone(keeper).keep());
+    }
+    let mut defences = Defences::new(&metrics);
+    defences.dress(&mut compiled.gateway, &compiled.defences);
+    let external = watch::Sender::new(callers.control(&compiled.callers));
     let gateway = Arc::new(Gateway::start(compiled.gateway.clone(), gateway_options)?);
     let mut sockets = Sockets::new(threads);
+    // before anybody can know of this process by its sockets, and end it
+    let mut signals = Signals::new().map_err(Error::Runtime)?;
     let opened = sockets.open(&addresses, &mut heir)?;
     let control_socket = sockets.open_control(compiled.control, &mut heir)?;
     let lifecycle = Lifecycle::default();
-    let mut jobs = JobsThread::new(&metrics, &tracer);
     let mut services = Services::new(&metrics, &gateway, &compiled.run_folder, heir.has_predecessor());
     let control = Control {
         gateway: Arc::clone(&gateway),
@@ -130,9 +170,12 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
         lifecycle: lifecycle.clone(),
         jobs: jobs.door(),
         guard: Guard::new(compiled.control, compiled.control_hosts.clone(), compiled.remote_changes),
+        access: door(&compiled, external.subscribe(), jobs.identities()),
+        identity: jobs.identities(),
+        certificates: CertificatesDoor(authority.clone().map(|keeper| keeper as Arc<_>)),
+        insight: observer.insight(),
     };
     let served = tokio::spawn(serve_control(control_socket, control));
-    let mut signals = Signals::new().map_err(Error::Runtime)?;
     // what still runs of an earlier life is back in place before the first request
     let started = tokio::select! {
         started = services.start(&compiled.processes) => Some(started),
@@ -171,10 +214,15 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     // what the new configuration does not listen on any more must not be left open with nobody behind it
     drop(heir);
     jobs.apply(compiled.jobs.as_ref());
-    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs, services);
+    observer.start();
+    let doors = reload::Doors { callers, defences, authority, external, observer };
+    let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs, services, doors);
     let why = live(&mut reloads, &mut signals, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
     lifecycle.enter(Phase::Draining);
+    // before the store is closed: what was noticed last is written there
+    let observed = tokio::task::spawn_blocking(reloads.stop_observing());
+    let _ = tokio::time::timeout(OBSERVED_WITHIN, observed).await;
     let worked = reloads.stop_jobs();
     let services = reloads.take_services();
     // closes our copies of the listening sockets: the kernel must not complete connections that nobody will serve
@@ -210,6 +258,36 @@ async fn main(options: Options, compiled: Compiled) -> Result<(), Error> {
     let _ = flushed.await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Who may talk to the control listener.
+fn door(
+    compiled: &Compiled,
+    external: watch::Receiver<Arc<[Arc<dyn Authenticator>]>>,
+    identity: IdentityDoor,
+) -> AccessDoor {
+    let operator = match operator::token(&compiled.token_file) {
+        Ok((token, new)) => {
+            if new {
+                tracing::info!(file = %compiled.token_file.display(), "the operator's token was made");
+            }
+            Some(OperatorToken::new(&token))
+        }
+        Err(error) => {
+            tracing::warn!(error, "there is no operator's token: the command line cannot give orders here");
+            None
+        }
+    };
+    // a configuration whose roles cannot be is refused before
+    let policy = Policy::new(compiled.roles.clone()).unwrap_or_default();
+    let policy = watch::channel(Arc::new(policy)).1;
+    AccessDoor::new(AccessParts {
+        operator,
+        policy,
+        identity,
+        anonymous: compiled.anonymous.clone(),
+        external,
+    })
 }
 
 const TAKEN_OVER: &str = "a successor took over";

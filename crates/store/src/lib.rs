@@ -39,6 +39,7 @@ mod postgres;
 mod query;
 mod row;
 mod rows;
+pub mod seal;
 mod sqlite;
 mod store;
 #[cfg(feature = "testing")]

@@ -13,7 +13,7 @@
 //! assert!(log.flush(Duration::from_secs(5)));
 //! ```
 
-mod escape;
+pub(crate) mod escape;
 mod line;
 mod record;
 mod redact;

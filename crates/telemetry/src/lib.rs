@@ -1,4 +1,5 @@
-//! What the process tells about itself: [`metrics`], [`traces`], [`logs`] and the [`access`] log.
+//! What the process tells about itself: [`metrics`] and their [`history`], [`traces`], [`logs`], the [`access`] log, and the
+//! [`story`] of single requests; where processor time goes is in a [`profile`].
 //!
 //! It must never slow the data plane down: recording is a few nanoseconds on the caller's own cache line, everything
 //! that writes or sends has its own thread behind a bounded queue, and what does not fit is counted, never waited for.
@@ -13,6 +14,9 @@
 //! ```
 
 pub mod access;
+pub mod history;
 pub mod logs;
 pub mod metrics;
+pub mod profile;
+pub mod story;
 pub mod traces;

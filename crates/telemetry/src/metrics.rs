@@ -9,26 +9,34 @@
 
 mod cells;
 mod counter;
+mod exemplar;
 mod family;
 mod gauge;
 mod histogram;
 mod name;
+pub mod otlp;
 mod process;
 mod render;
 mod samples;
-mod slot;
+pub(crate) mod slot;
 
 #[cfg(test)]
 mod tests;
 
 pub use counter::Counter;
+pub use exemplar::Exemplar;
 pub use gauge::Gauge;
+pub(crate) use histogram::interpolated;
 pub use histogram::{DURATION_BUCKETS, Histogram, Snapshot};
+pub(crate) use name::Labels as RenderedLabels;
+pub(crate) use render::rendered_name;
 pub use samples::Samples;
+pub(crate) use samples::{Family as SampledFamily, Value};
 
 use family::{Family, Kind, Series};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// What `render` writes, for a `Content-Type` header.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,6 +53,8 @@ type Collector = Arc<dyn Fn(&mut Samples) + Send + Sync>;
 pub struct Registry(Arc<Inner>);
 
 struct Inner {
+    /// When counting began.
+    created: SystemTime,
     series_limit: usize,
     families: Mutex<BTreeMap<String, Family>>,
     collectors: Mutex<Vec<Collector>>,
@@ -58,7 +68,8 @@ impl Registry {
 
     /// An empty registry whose families hold at most `limit` series each, the overflow series not counted.
     pub fn with_series_limit(limit: usize) -> Self {
-        let inner = Inner { series_limit: limit, families: Mutex::default(), collectors: Mutex::default() };
+        let (families, collectors) = (Mutex::default(), Mutex::default());
+        let inner = Inner { created: SystemTime::now(), series_limit: limit, families, collectors };
         Self(Arc::new(inner))
     }
 
@@ -113,19 +124,27 @@ impl Registry {
         render::render(self.snapshot())
     }
 
+    /// When counting began.
+    pub(crate) fn created(&self) -> SystemTime {
+        self.0.created
+    }
+
     fn series(&self, name: &str, help: &str, kind: Kind, labels: &[Label]) -> Option<Series> {
+        let spelt = name;
         let name = name::metric(name);
         let mut families = self.0.families.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = families.entry(name.clone()).or_insert_with(|| Family::new(help, kind.clone()));
+        let family = families.entry(name.clone()).or_insert_with(|| Family::new(spelt, help, kind.clone()));
         if !family.kind.same_shape(&kind) {
             // the caller's handle works, but nobody will see it: a defect of ours, not of the traffic
             tracing::error!(metric = name, "metric is registered twice with different kinds");
             return None;
         }
+        name::note(&mut family.spellings, labels);
         Some(family.get_or_register(name::labels(labels), self.0.series_limit))
     }
 
-    fn snapshot(&self) -> BTreeMap<String, samples::Family> {
+    /// All values as they are now, by names as they are before the endings that [`rendered_name`] adds.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, samples::Family> {
         // collectors run without a lock held: they may register series themselves
         let collectors = self.0.collectors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut pulled = Samples::new(self.0.series_limit);

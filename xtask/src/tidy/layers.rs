@@ -8,16 +8,32 @@ use crate::run::{self, Result};
 
 /// The house, top to bottom. Crates of one floor do not know each other.
 const FLOORS: [&[&str]; 11] = [
-    &["seaworthy", "xtask", "bench-gateway", "bench-jobs", "bench-services", "seaworthy-bench-resilience"],
+    &[
+        "seaworthy",
+        "xtask",
+        "bench-gateway",
+        "bench-identity",
+        "bench-jobs",
+        "bench-services",
+        "bench-telemetry",
+        "seaworthy-bench-resilience",
+    ],
     &["seaworthy-api"],
     &["seaworthy-fragile", "seaworthy-anomaly", "seaworthy-market", "seaworthy-answers", "seaworthy-fabric"],
     &["seaworthy-trials"],
     &["seaworthy-delivery"],
     &["seaworthy-gateway", "seaworthy-supervisor", "seaworthy-alerts"],
-    &["seaworthy-jobs", "seaworthy-identity", "seaworthy-secrets", "seaworthy-flags"],
+    &[
+        "seaworthy-jobs",
+        "seaworthy-oauth",
+        "seaworthy-pki",
+        "seaworthy-identity",
+        "seaworthy-secrets",
+        "seaworthy-flags",
+    ],
     &["seaworthy-process", "seaworthy-store", "seaworthy-telemetry"],
     &["seaworthy-resilience"],
-    &["seaworthy-detect", "seaworthy-sentiment"],
+    &["seaworthy-detect", "seaworthy-defence", "seaworthy-sentiment"],
     &["seaworthy-core"],
 ];
 

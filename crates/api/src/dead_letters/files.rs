@@ -73,7 +73,8 @@ impl From<Imported> for ImportedView {
 
 /// Letters as JSON lines: `original_message`, `original_queue`, `error`, `timestamp`, `retry_count`, and `job` with what
 /// else it takes to bring one back. An answer that breaks off before its end has failed.
-#[utoipa::path(get, path = "/api/v1/dead-letters/export", tag = "dead letters", params(WhichLetters),
+#[utoipa::path(get, path = "/api/v1/dead-letters/export",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(WhichLetters),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn export(
@@ -102,7 +103,8 @@ pub(crate) async fn export(
 }
 
 /// Takes JSON lines in as dead letters. A file may be imported again: what is there already is not doubled.
-#[utoipa::path(post, path = "/api/v1/dead-letters/import", tag = "dead letters", params(How),
+#[utoipa::path(post, path = "/api/v1/dead-letters/import",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", params(How),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = ImportedView), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json")))]

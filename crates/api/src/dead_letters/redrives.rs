@@ -86,7 +86,8 @@ impl From<Redrive> for RedriveView {
 }
 
 /// Begins to bring letters back, so many per time. It goes on through restarts.
-#[utoipa::path(post, path = "/api/v1/dead-letters/redrives", tag = "dead letters", request_body = RedriveOrder,
+#[utoipa::path(post, path = "/api/v1/dead-letters/redrives",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters", request_body = RedriveOrder,
     responses((status = 201, body = RedriveView), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn redrive(
     State(control): State<Control>,
@@ -110,7 +111,8 @@ pub(crate) async fn redrive(
 }
 
 /// A page of redrives, newest first.
-#[utoipa::path(get, path = "/api/v1/dead-letters/redrives", tag = "dead letters", params(Page),
+#[utoipa::path(get, path = "/api/v1/dead-letters/redrives",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(Page),
     responses((status = 200, body = Redrives)))]
 pub(crate) async fn redrives(
     State(control): State<Control>,
@@ -126,7 +128,8 @@ pub(crate) async fn redrives(
 }
 
 /// How a redrive stands.
-#[utoipa::path(get, path = "/api/v1/dead-letters/redrives/{id}", tag = "dead letters", params(("id" = i64, Path, example = 1)),
+#[utoipa::path(get, path = "/api/v1/dead-letters/redrives/{id}",
+    extensions(("x-permission" = json!("dead_letters:read"))), tag = "dead letters", params(("id" = i64, Path, example = 1)),
     responses((status = 200, body = RedriveView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn redrive_status(
     State(control): State<Control>,
@@ -137,7 +140,8 @@ pub(crate) async fn redrive_status(
 }
 
 /// Lets a redrive rest (`pause`), go on (`resume`), or ends it (`cancel`). What it has brought back stays back.
-#[utoipa::path(post, path = "/api/v1/dead-letters/redrives/{id}/{order}", tag = "dead letters",
+#[utoipa::path(post, path = "/api/v1/dead-letters/redrives/{id}/{order}",
+    extensions(("x-permission" = json!("dead_letters:write"))), tag = "dead letters",
     params(("id" = i64, Path, example = 1), ("order" = String, Path, description = "`pause`, `resume` or `cancel`", example = "pause")),
     responses((status = 200, body = RedriveView), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "it has ended")))]

@@ -108,7 +108,8 @@ pub(crate) struct CallbackOrder {
 ///
 /// With an `Idempotency-Key` (1 to 255 characters, remembered for a day) the same request may be repeated: it gets the
 /// same answer, with 200, and nothing is added.
-#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", request_body = JobOrder,
+#[utoipa::path(post, path = "/api/v1/jobs",
+    extensions(("x-permission" = json!("jobs:create"))), tag = "jobs", request_body = JobOrder,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request repeatable"),
         ("traceparent" = Option<String>, Header, description = "The trace that the job's run continues")),
     responses((status = 201, body = Accepted, headers(("Location" = String))),
@@ -143,7 +144,8 @@ pub(crate) async fn create(
 }
 
 /// Accepts many jobs: all or none.
-#[utoipa::path(post, path = "/api/v1/jobs/bulk", tag = "jobs", request_body = Bulk,
+#[utoipa::path(post, path = "/api/v1/jobs/bulk",
+    extensions(("x-permission" = json!("jobs:create"))), tag = "jobs", request_body = Bulk,
     responses((status = 201, body = BulkAccepted), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn bulk(
@@ -164,7 +166,8 @@ pub(crate) async fn bulk(
 }
 
 /// A page of jobs, newest first, without arguments and results.
-#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(Which),
+#[utoipa::path(get, path = "/api/v1/jobs",
+    extensions(("x-permission" = json!("jobs:read"))), tag = "jobs", params(Which),
     responses((status = 200, body = JobPage), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(control): State<Control>,
@@ -188,7 +191,8 @@ pub(crate) async fn list(
 }
 
 /// A job with its arguments, its result and its history.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(get, path = "/api/v1/jobs/{id}",
+    extensions(("x-permission" = json!("jobs:read"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = JobView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn show(
     State(control): State<Control>,
@@ -202,7 +206,8 @@ pub(crate) async fn show(
 }
 
 /// What a job said while it ran, oldest first. A command's output stands in its result.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}/logs", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/logs",
+    extensions(("x-permission" = json!("jobs:read"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = Logs), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn logs(
     State(control): State<Control>,
@@ -217,7 +222,8 @@ pub(crate) async fn logs(
 }
 
 /// Calls a job off: at once where it does not run yet, else by telling its worker.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel",
+    extensions(("x-permission" = json!("jobs:write"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = CancelAnswer), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "it has ended already")))]
 pub(crate) async fn cancel(
@@ -233,7 +239,8 @@ pub(crate) async fn cancel(
 }
 
 /// Tries a job that waits for its time or its next attempt now.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry",
+    extensions(("x-permission" = json!("jobs:write"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "it waits for neither")))]
 pub(crate) async fn retry(
@@ -246,7 +253,8 @@ pub(crate) async fn retry(
 }
 
 /// Begins a batch; jobs are added with `batch`.
-#[utoipa::path(post, path = "/api/v1/batches", tag = "jobs", request_body = BatchOrder,
+#[utoipa::path(post, path = "/api/v1/batches",
+    extensions(("x-permission" = json!("jobs:create"))), tag = "jobs", request_body = BatchOrder,
     responses((status = 201, body = BatchView), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn begin_batch(
     State(control): State<Control>,
@@ -265,7 +273,8 @@ pub(crate) async fn begin_batch(
 }
 
 /// How a batch stands.
-#[utoipa::path(get, path = "/api/v1/batches/{id}", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(get, path = "/api/v1/batches/{id}",
+    extensions(("x-permission" = json!("jobs:read"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = BatchView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn batch(
     State(control): State<Control>,
@@ -277,7 +286,8 @@ pub(crate) async fn batch(
 }
 
 /// A batch takes no more jobs from now on; once all it has have ended, its callback is enqueued.
-#[utoipa::path(post, path = "/api/v1/batches/{id}/seal", tag = "jobs", params(("id" = i64, Path, example = 1001)),
+#[utoipa::path(post, path = "/api/v1/batches/{id}/seal",
+    extensions(("x-permission" = json!("jobs:create"))), tag = "jobs", params(("id" = i64, Path, example = 1001)),
     responses((status = 200, body = BatchView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn seal_batch(
     State(control): State<Control>,

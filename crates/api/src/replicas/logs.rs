@@ -53,7 +53,8 @@ struct Missed {
 
 /// What the replicas of a service wrote: a JSON object on each line. Where lines come faster than they are read,
 /// `{"missed": n}` stands in their place.
-#[utoipa::path(get, path = "/api/v1/services/{name}/logs", tag = "services",
+#[utoipa::path(get, path = "/api/v1/services/{name}/logs",
+    extensions(("x-permission" = json!("services:read"))), tag = "services",
     params(("name" = String, Path, example = "shop"), Wanted),
     responses((status = 200, body = LineView, content_type = "application/x-ndjson"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]

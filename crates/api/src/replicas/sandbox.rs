@@ -45,7 +45,8 @@ pub(crate) struct Sandbox {
 
 /// Starts a replica beside the others that no ordinary request reaches, unless there is one, and gives a pass to it. It
 /// can be reached once its phase is `Ready`; until then requests with the pass are refused.
-#[utoipa::path(post, path = "/api/v1/services/{name}/sandbox", tag = "services", request_body = Option<SandboxOrder>,
+#[utoipa::path(post, path = "/api/v1/services/{name}/sandbox",
+    extensions(("x-permission" = json!("services:write"))), tag = "services", request_body = Option<SandboxOrder>,
     params(("name" = String, Path, example = "shop")),
     responses((status = 202, body = Sandbox), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
@@ -71,7 +72,8 @@ pub(crate) async fn sandbox(
 }
 
 /// Ends the sandbox of a service. Passes to it are good for nothing then.
-#[utoipa::path(delete, path = "/api/v1/services/{name}/sandbox", tag = "services",
+#[utoipa::path(delete, path = "/api/v1/services/{name}/sandbox",
+    extensions(("x-permission" = json!("services:write"))), tag = "services",
     params(("name" = String, Path, example = "shop")),
     responses((status = 202, body = RunView), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn end_sandbox(

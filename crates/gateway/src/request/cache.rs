@@ -475,6 +475,8 @@ fn is_unchanged(asked: &HeaderMap, stored: &HeaderMap) -> bool {
 fn key(exchange: &Exchange) -> Option<Key> {
     Some(Key {
         route: Arc::clone(&exchange.route()?.identity),
+        // what one caller got is nobody else's
+        caller: exchange.caller.clone(),
         secure: exchange.origin.secure,
         host: exchange
             .host

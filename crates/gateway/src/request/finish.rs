@@ -1,9 +1,9 @@
 //! The last hand on an answer: hygiene, identification, security and cross-origin headers.
 
-use http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, UPGRADE};
+use http::header::{CONNECTION, SET_COOKIE, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
-use super::{Exchange, cors};
+use super::{Exchange, cors, inspect};
 use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::headers::{self, Census, X_REQUEST_ID};
@@ -63,6 +63,9 @@ fn decorate(exchange: &Exchange, map: &mut HeaderMap) {
     {
         map.append(CACHE_STATUS, value);
     }
+    for cookie in &exchange.cookies {
+        map.append(SET_COOKIE, cookie.clone());
+    }
     let Some(route) = exchange.route() else { return };
     for (name, value) in &route.settings.response_headers {
         map.entry(name).or_insert_with(|| value.clone());
@@ -92,6 +95,7 @@ fn write(map: &mut HeaderMap, name: &'static str, text: &str) {
 /// What the connection does next.
 fn settle(exchange: &Exchange, response: &mut Response<ResponseBody>, closes: bool) {
     exchange.status.set(response.status());
+    inspect::answered(exchange, response.status());
     let Some(guard) = &exchange.info.guard else { return };
     if exchange.upgrade {
         guard.switched(response.status() == StatusCode::SWITCHING_PROTOCOLS);

@@ -3,12 +3,13 @@
 
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use http::{HeaderValue, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::{Exchange, Trail};
+use super::{Exchange, Trail, access, inspect};
+use crate::access::{SCORE, Wanted};
 use crate::body::{RequestBody, ResponseBody};
 use crate::error::Error;
 use crate::headers::{self, Census, X_REQUEST_ID};
@@ -30,6 +31,9 @@ pub(super) fn begin(exchange: &mut Exchange, request: http::Request<Incoming>) -
     let (fate, trail) = (&mut exchange.fate, &exchange.trail);
     let request = request.map(|incoming| RequestBody::new(incoming, limit, silence, fate, trail));
     let target = choose(exchange).ok_or(Error::Internal("the route has no service"))?;
+    if let Some(wanted) = inspect::wanted(exchange, &request) {
+        return inspect_first(exchange, target, request, wanted);
+    }
     match request.body().is_short(LONG_BODY) {
         true => collect_first(exchange, target, request),
         false => begin_at(exchange, target, request),
@@ -63,6 +67,37 @@ fn collect_first(
     }))
 }
 
+/// Sends a request once its body, or enough of it, was looked at.
+fn inspect_first(
+    exchange: &mut Exchange,
+    target: usize,
+    mut request: http::Request<RequestBody>,
+    wanted: Wanted,
+) -> Result<Answer, Error> {
+    let look = inspect::Look::new(exchange, &request).ok_or(Error::Internal("the route has no service"))?;
+    let plan = Rc::clone(&exchange.plan);
+    let service = Rc::clone(address(exchange, target, &plan, &mut request)?);
+    let patience = service.shared.settings.policies.total_timeout;
+    let fate = exchange.fate.clone();
+    Ok(Box::pin(async move {
+        let (head, body) = request.into_parts();
+        let peeked = match patience {
+            Some(patience) => tokio::time::timeout(patience, body.peek(wanted.bytes)).await,
+            None => Ok(body.peek(wanted.bytes).await),
+        };
+        let Ok(peeked) = peeked else {
+            fate.inspect(|fate| fate.late.set(true));
+            return Err(Error::Client);
+        };
+        let body = peeked.map_err(|_| Error::Client)?;
+        let mut request = http::Request::from_parts(head, body);
+        if let Some(mark) = look.body(request.body(), wanted)? {
+            request.headers_mut().insert(SCORE, mark);
+        }
+        service.call(request).await
+    }))
+}
+
 /// Sends a request to one service of the plan.
 pub(super) fn begin_at(
     exchange: &mut Exchange,
@@ -83,6 +118,10 @@ fn address<'a>(
     let service = plan.services.get(target).ok_or(Error::Internal("the route has no service"))?;
     exchange.service = Some(service.shared.settings.name.clone());
     prepare(exchange, service, request);
+    if let Some(credential) = &service.shared.settings.credential {
+        let own = credential.0.current().ok_or(Error::OwnCredential)?;
+        request.headers_mut().insert(AUTHORIZATION, own);
+    }
     Ok(service)
 }
 
@@ -91,10 +130,22 @@ pub(super) fn end(
     exchange: &Exchange,
     mut response: Response<ResponseBody>,
 ) -> Result<Response<ResponseBody>, Error> {
+    if response.status() == http::StatusCode::UNAUTHORIZED {
+        refused(exchange);
+    }
     if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         accept_switch(exchange, &mut response)?;
     }
     Ok(response)
+}
+
+/// The service did not accept what was shown to it, where that was the gateway's own.
+fn refused(exchange: &Exchange) {
+    let services = &exchange.plan.shared.services;
+    let service = services.iter().find(|known| Some(&known.settings.name) == exchange.service.as_ref());
+    if let Some(credential) = service.and_then(|service| service.settings.credential.as_ref()) {
+        credential.0.refused();
+    }
 }
 
 /// Sends a request to one service of the plan and waits for the head of the answer.
@@ -161,7 +212,11 @@ fn prepare(exchange: &mut Exchange, service: &LocalService, request: &mut http::
     let peer = headers::Peer { ip: exchange.info.peer.ip().to_canonical(), text: &exchange.info.address };
     headers::write_forwarding(map, settings.forwarding, peer, exchange.origin, exchange.host.as_ref(), seen);
     let asked = exchange.info.listener.settings.asks_for_certificates();
-    headers::write_client_verify(map, asked, exchange.info.client_certificate, seen);
+    headers::write_client_verify(map, asked, exchange.info.client_certificate.is_some(), seen);
+    access::introduce(exchange.caller.as_ref(), map);
+    if let Some(mark) = &exchange.mark {
+        map.insert(SCORE, mark.clone());
+    }
     if let Ok(id) = HeaderValue::from_bytes(exchange.id.as_bytes()) {
         map.insert(X_REQUEST_ID, id);
     }

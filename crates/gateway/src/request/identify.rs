@@ -52,12 +52,14 @@ pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Inco
     };
     core.meters.request_begun();
     info.active.set(info.active.get() + 1);
+    let started = Instant::now();
+    let story = Mutex::new(core.stories.as_ref().map(|stories| stories.begin(started.into_std())));
     Box::new(Exchange {
         plan: core.plan(),
-        started: Instant::now(),
+        started,
         id: id.unwrap_or_else(RequestId::generate),
         trace_id,
-        trail: Arc::new(Trail { span: Mutex::new(Some(span)), ..Trail::default() }),
+        trail: Arc::new(Trail { span: Mutex::new(Some(span)), story, ..Trail::default() }),
         origin,
         method: request.method().clone(),
         uri: request.uri().clone(),
@@ -70,6 +72,12 @@ pub(super) fn begin(core: Rc<Core>, info: Rc<Info>, request: &http::Request<Inco
         route: None,
         service: None,
         sandbox: None,
+        caller: None,
+        refusal: None,
+        cookies: Vec::new(),
+        mark: None,
+        body: !http_body::Body::is_end_stream(request.body()),
+        login: None,
         limit: None,
         upgrade: map.contains_key(http::header::UPGRADE),
         starved: false,

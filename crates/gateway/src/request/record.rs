@@ -1,12 +1,14 @@
 //! What is kept of a request once its last byte has left.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Response;
 use seaworthy_telemetry::access::{AccessLog, Record};
+use seaworthy_telemetry::story::Ending;
+use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 
 use super::Exchange;
@@ -86,6 +88,7 @@ impl Drop for Exchange {
             tls: self.info.tls,
             reason: self.reason.get(),
             took,
+            trace: self.is_recorded().then_some(self.trace_id),
         });
         if let Some(log) = &self.core.access
             // an answer that broke off is a failure, whatever status it began with
@@ -93,6 +96,7 @@ impl Drop for Exchange {
         {
             self.write(log, &asked, took);
         }
+        self.end_story(&asked, now);
         self.end_span(&asked);
     }
 }
@@ -147,6 +151,37 @@ impl Exchange {
 }
 
 impl Exchange {
+    /// Whether others can look its trace up.
+    fn is_recorded(&self) -> bool {
+        let span = self.trail.span.lock().unwrap_or_else(PoisonError::into_inner);
+        span.as_ref().is_some_and(RequestSpan::is_recording)
+    }
+
+    fn end_story(&self, asked: &Asked<'_>, now: Instant) {
+        let Some(stories) = &self.core.stories else { return };
+        let story = self.trail.story.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut story) = story else { return };
+        if let Some(how) = &*self.cache_status.borrow() {
+            let part = story.begin("cache", None, self.started.into_std());
+            story.attribute(part, "cache.status", how.clone());
+        }
+        if let Some(caller) = &self.caller {
+            let part = story.begin("access", None, self.started.into_std());
+            story.attribute(part, "method", caller.method);
+            story.attribute(part, "enduser.id", Arc::clone(&caller.subject));
+        }
+        let ending = Ending {
+            route: self.route.as_ref().map_or("", |route| &*route.settings.name),
+            service: self.service.as_deref().unwrap_or_default(),
+            method: asked.method,
+            path: asked.path,
+            status: self.status.get().as_u16(),
+            reason: self.reason.get(),
+            ..Ending::new(self.id, self.trace_id)
+        };
+        stories.finish(story, &ending, now.into_std());
+    }
+
     /// The headers that the log wants, several lines of one joined.
     fn logged_headers(&self) -> Vec<(&str, Vec<u8>)> {
         let mut joined: Vec<(&str, Vec<u8>)> = Vec::new();

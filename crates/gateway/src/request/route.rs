@@ -33,6 +33,11 @@ pub(super) fn find(
     if let Some(page) = path.strip_prefix(error_docs::PATH) {
         return error_docs::page(page).map(|text| Some(document(text))).ok_or(Error::NoRoute);
     }
+    if let Some(login) = exchange.plan.shared.logins.iter().position(|login| path.starts_with(login.prefix()))
+    {
+        exchange.login = Some(login);
+        return Ok(None);
+    }
     let method = cors::requested_method(request).unwrap_or_else(|| request.method().clone());
     let host = host_name(exchange.host.as_ref());
     let plan = &exchange.plan.shared;

@@ -11,6 +11,7 @@ use seaworthy_telemetry::metrics::{Label, Samples};
 use serde_json::{Value, json};
 
 use super::Policy;
+use crate::access::Access;
 use crate::plan::{Limit, Plan, RoutePlan};
 use crate::settings::{self, Fallback, RateKey};
 
@@ -24,9 +25,14 @@ fn policies(route: &RoutePlan) -> Vec<Policy> {
     let limits = route.limits.iter().map(|limit| rate_limit(limit));
     let cache = route.settings.cache.as_ref().map(|settings| cache(route, settings));
     let fallback = route.settings.fallback.as_ref().map(|settings| fallback(route, settings));
+    let access = route.settings.access.as_ref().map(|settings| access(route, settings));
+    let inspection = (!route.settings.inspectors.is_empty())
+        .then(|| policy("inspection", json!({}), json!({}), route.inspected.effects()));
     limits
         .chain(cache)
         .chain(fallback)
+        .chain(access)
+        .chain(inspection)
         .map(|policy| Policy { route: Some(Arc::clone(&route.settings.name)), ..policy })
         .collect()
 }
@@ -64,6 +70,12 @@ fn fallback(route: &RoutePlan, settings: &Fallback) -> Policy {
     policy("fallback", shown, json!({}), route.fallbacks.effects())
 }
 
+fn access(route: &RoutePlan, settings: &Access) -> Policy {
+    let ways: Vec<_> = settings.any_of.iter().map(|way| way.name()).collect();
+    let shown = json!({ "any_of": ways, "scopes": settings.scopes, "roles": settings.roles });
+    policy("access", shown, json!({ "waited": route.accessed.waited() }), route.accessed.effects())
+}
+
 /// As it is written in a configuration.
 fn key_name(key: &RateKey) -> String {
     match key {
@@ -71,6 +83,7 @@ fn key_name(key: &RateKey) -> String {
         RateKey::Route => "route".to_owned(),
         RateKey::Header(name) => format!("header:{name}"),
         RateKey::Tenant(name) => format!("tenant:{name}"),
+        RateKey::Caller => "caller".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use seaworthy_resilience::ewma::InFlight;
 use seaworthy_resilience::outlier::Origin;
 use seaworthy_resilience::{Classify, Outcome, Rejection};
+use seaworthy_telemetry::story::Part;
 use seaworthy_telemetry::traces::RequestSpan;
 use tokio::time::Instant;
 use tower::Service;
@@ -132,13 +133,14 @@ impl View {
         if !request.headers().contains_key(http::header::HOST) {
             request.headers_mut().insert(http::header::HOST, endpoint.shared.authority.clone());
         }
-        let span = trail.and_then(|trail| trail.begin_attempt(&endpoint.shared, &mut request));
+        let span = trail.as_ref().and_then(|trail| trail.begin_attempt(&endpoint.shared, &mut request));
+        let told = trail.and_then(|trail| Told::begin(trail, &endpoint.shared, now));
         let in_flight = endpoint.load.start(now);
         let share = endpoint.shared.work.as_ref().map(Work::begin);
         let answer = endpoint.call(request);
         let span = span.map(Box::new);
         let (service, endpoint) = (Arc::clone(&self.service), Rc::clone(endpoint));
-        let answer = follow(service, endpoint, now, in_flight, span, answer);
+        let answer = follow(service, endpoint, now, in_flight, (span, told), answer);
         match share {
             None => Box::pin(answer),
             Some(share) => Box::pin(keep(share, answer)),
@@ -152,7 +154,7 @@ async fn follow(
     endpoint: Rc<LocalEndpoint>,
     now: Instant,
     in_flight: InFlight,
-    span: Option<Box<RequestSpan>>,
+    (span, told): (Option<Box<RequestSpan>>, Option<Told>),
     answer: LocalFuture<Result<Response, Error>>,
 ) -> Result<Response, Error> {
     let result = answer.await;
@@ -161,6 +163,9 @@ async fn follow(
     in_flight.finish(outcome, done);
     endpoint.took.observe(done.duration_since(now).as_secs_f64());
     service.record(&endpoint.shared, outcome, local_failure(&result), done);
+    if let Some(told) = told {
+        told.end(&result, done);
+    }
     if let Some(span) = span {
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
         span.end(status, result.as_ref().err().map(Error::reason));
@@ -190,6 +195,33 @@ fn local_failure(result: &Result<Response, Error>) -> Origin {
         Err(Error::Connect(_) | Error::Upstream(_)) => Origin::Local,
         Err(Error::Rejected(Rejection::TimedOut { .. })) => Origin::Local,
         _ => Origin::Upstream,
+    }
+}
+
+/// The part of a request's story that an attempt is. One that is dropped was given up: a hedge that the other won, a
+/// client that left.
+struct Told {
+    trail: Arc<Trail>,
+    part: Part,
+}
+
+impl Told {
+    fn begin(trail: Arc<Trail>, endpoint: &Endpoint, now: Instant) -> Option<Self> {
+        let mut story = trail.story.lock().unwrap_or_else(PoisonError::into_inner);
+        let draft = story.as_mut().filter(|draft| draft.is_kept())?;
+        let part = draft.begin("attempt", None, now.into_std());
+        draft.attribute(part, "server.address", Arc::clone(&endpoint.label));
+        drop(story);
+        Some(Self { trail, part })
+    }
+
+    fn end(self, result: &Result<Response, Error>, now: Instant) {
+        let mut story = self.trail.story.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(draft) = story.as_mut() else { return };
+        if let Ok(response) = result {
+            draft.attribute(self.part, "http.response.status_code", u32::from(response.status().as_u16()));
+        }
+        draft.end(self.part, now.into_std(), result.as_ref().err().map(Error::reason));
     }
 }
 

@@ -81,7 +81,7 @@ impl Connector {
         tls: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<Self, TlsError> {
         let tls = match tls {
-            Some(config) if upstream.secure => {
+            Some(config) if upstream.secure || service.tls.live.is_some() => {
                 let name = service.tls.server_name.as_deref().unwrap_or(&upstream.host);
                 let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned())
                     .map_err(|error| TlsError::Rustls(rustls::Error::General(error.to_string())))?;
@@ -102,7 +102,7 @@ impl Connector {
 
     /// Whether TLS is spoken.
     pub(crate) fn is_secure(&self) -> bool {
-        self.upstream.secure
+        self.tls.is_some()
     }
 
     /// Connections open now.

@@ -95,7 +95,7 @@ impl Service {
     }
 
     fn after(settings: settings::Service, before: Option<&Self>) -> Result<Self, TlsError> {
-        let secure = settings.upstreams.iter().any(|upstream| upstream.secure);
+        let secure = settings.tls.live.is_some() || settings.upstreams.iter().any(|upstream| upstream.secure);
         let tls = secure.then(|| tls::client(&settings.tls, settings.protocol)).transpose()?;
         let policies = before.map_or_else(
             || Policies::new(settings.policies.clone(), rules::rules()),

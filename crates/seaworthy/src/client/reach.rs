@@ -6,7 +6,8 @@ use reqwest::Method;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::Error;
+use super::{Credential, Error};
+use seaworthy_core::Secret;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Reach {
     client: Client,
     control: String,
+    token: Option<Secret<String>>,
 }
 
 /// Parameters of a query; absent ones are left out.
@@ -37,13 +39,14 @@ impl Query {
 }
 
 impl Reach {
-    pub(crate) fn new(control: &str) -> Result<Self, Error> {
+    pub(crate) fn new(control: &str, credential: &Credential) -> Result<Self, Error> {
         let control = control.trim_end_matches('/');
         let full = if control.contains("://") { control.to_owned() } else { format!("http://{control}") };
         // never by a proxy of the environment: this is a neighbour
         let client = Client::builder().timeout(PATIENCE).no_proxy().build();
         let client = client.map_err(|error| Error::Other(error.to_string()))?;
-        Ok(Self { client, control: full })
+        let token = credential.token(&full)?;
+        Ok(Self { client, control: full, token })
     }
 
     pub(crate) fn get(&self, path: &str, query: &Query) -> Result<Value, Error> {
@@ -64,7 +67,11 @@ impl Reach {
 
     /// A request with something of its own.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.control))
+        let request = self.client.request(method, format!("{}{path}", self.control));
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
     }
 
     /// The answer's body, where it is one of success.

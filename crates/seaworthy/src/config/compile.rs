@@ -1,19 +1,26 @@
 //! From what the file says to finished settings, with every rule that spans more than one setting.
 
+mod alerts;
+pub(crate) mod authority;
+pub(crate) mod defence;
+pub(crate) mod identity;
 mod jobs;
 mod listeners;
 mod policies;
 mod process;
+mod receivers;
 mod routes;
 mod telemetry;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use seaworthy_core::Secret;
 use seaworthy_gateway::settings::{Certificate as GatewayCertificate, Forwarding as GatewayForwarding};
 use seaworthy_gateway::settings::{
     ClientTls, Drain, HealthCheck, Protocol as GatewayProtocol, Service as GatewayService, Settings, Upstream,
 };
+use seaworthy_identity::rbac::Permission;
 use seaworthy_resilience::outlier;
 use seaworthy_telemetry::{access, logs, traces};
 
@@ -54,6 +61,24 @@ pub(crate) struct Compiled {
     pub(crate) control_hosts: Vec<String>,
     /// Whether the control listener takes orders from other machines.
     pub(crate) remote_changes: bool,
+    /// Who may call what.
+    pub(crate) callers: identity::Callers,
+    /// The embedded certificate authority.
+    pub(crate) authority: Option<authority::Authority>,
+    /// What is looked for in requests, in the order of routes.
+    pub(crate) defences: Vec<Option<defence::Defence>>,
+    /// What metrics were; nothing where that is switched off.
+    pub(crate) history: Option<seaworthy_telemetry::history::Settings>,
+    /// What single requests went through.
+    pub(crate) stories: Option<seaworthy_telemetry::story::Settings>,
+    /// What is looked at, and who is told.
+    pub(crate) alerts: Option<seaworthy_alerts::Settings>,
+    /// The file of the operator's token.
+    pub(crate) token_file: PathBuf,
+    /// Roles beside the built-in ones.
+    pub(crate) roles: Vec<seaworthy_identity::rbac::Role>,
+    /// What callers may do at the control listener that nobody knows.
+    pub(crate) anonymous: Vec<Permission>,
     /// Files whose change means a reload.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -110,7 +135,19 @@ pub(super) fn compile(
             "add [service.shop] with upstreams = [\"http://127.0.0.1:8000\"], or with a command".to_owned();
         problems.suggest(0..0, "there is no service", Some(suggestion));
     }
-    let processes = process::services(file, &files, problems);
+    let authority = authority::authority(file, folder, problems);
+    let mut processes = process::services(file, &files, problems);
+    for process in &mut processes {
+        let Some(authority) = authority.as_ref().filter(|authority| authority.run.contains(&process.name))
+        else {
+            continue;
+        };
+        let folder = authority.of(&process.name);
+        for (variable, file) in authority::VARIABLES {
+            let path = folder.join(file).display().to_string();
+            process.env.insert(variable.to_owned(), Secret::new(path));
+        }
+    }
     let mut services: Vec<_> = file
         .service
         .iter()
@@ -134,6 +171,8 @@ pub(super) fn compile(
         }
     }
     let routes = routes::routes(file, problems);
+    let callers = identity::callers(file, &mut files, problems);
+    let defences = defence::defences(file, &mut files, problems);
     let control = address(&file.control.listen, problems);
     for listener in &listeners {
         if collide(listener.address, control) {
@@ -162,6 +201,7 @@ pub(super) fn compile(
                 idle: gateway.drain_idle.min(gateway.drain_timeout),
             },
             error_docs: gateway.error_docs.clone(),
+            ..Settings::default()
         },
         threads: gateway.threads.unwrap_or(cores),
         cache_bytes: gateway.cache_size.0,
@@ -175,8 +215,34 @@ pub(super) fn compile(
         jobs,
         control_hosts: file.control.hosts.iter().map(|host| host.value.clone()).collect(),
         remote_changes: remote_changes(file, control, problems),
+        callers,
+        authority,
+        defences,
+        history: telemetry::history(&file.telemetry, folder, problems),
+        stories: telemetry::stories(&file.telemetry),
+        alerts: receivers::settings(file, &mut files, problems),
+        token_file: folder.join(&file.control.token_file),
+        roles: identity::roles(file, problems),
+        anonymous: anonymous(&file.control, problems),
         files: files.named,
     }
+}
+
+/// What is open to everybody. Orders never are.
+fn anonymous(control: &file::Control, problems: &mut Problems) -> Vec<Permission> {
+    let permission = |text: &At<String>| match text.value.parse::<Permission>() {
+        Ok(permission) if permission.action() == "read" => Some(permission),
+        Ok(_) => {
+            problems.push(text.span.clone(), "only `…:read` can be open to callers that nobody knows");
+            None
+        }
+        Err(error) => {
+            let suggestion = Some("write something like \"metrics:read\"".to_owned());
+            problems.suggest(text.span.clone(), error.to_string(), suggestion);
+            None
+        }
+    };
+    control.anonymous.iter().filter_map(permission).collect()
 }
 
 fn remote_changes(file: &File, control: SocketAddr, problems: &mut Problems) -> bool {
@@ -288,6 +354,7 @@ fn client_tls(written: &file::UpstreamTls, files: &mut Files<'_>, problems: &mut
         ca: written.ca.as_deref().map(|path| files.resolve(path)),
         server_name: written.server_name.clone(),
         identity: written.identity.as_ref().map(|identity| files.certificate(identity, problems)),
+        live: None,
     }
 }
 

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use super::setting::{At, Policy, Size};
 
+pub(crate) mod alerts;
+pub(crate) mod answers;
+pub(crate) mod defence;
+pub(crate) mod identity;
 pub(crate) mod jobs;
 pub(crate) mod process;
 pub(crate) mod telemetry;
 
-pub(crate) use telemetry::{Access, Telemetry, Traces};
+pub(crate) use answers::{Cache, Cors, Fallback, SecurityHeaders};
+pub(crate) use telemetry::{Access, History, Stories, Telemetry, Traces};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -34,8 +39,32 @@ settings! {
         service: BTreeMap<String, Service> = BTreeMap::new(),
         /// Which request goes where. Without any, and with one service: everything goes to it.
         route: Vec<Route> = Vec::new(),
+        /// Keys, people, API keys and the audit log.
+        identity: identity::Identity = identity::Identity::default(),
+        /// Roles beside the built-in ones, by name.
+        role: BTreeMap<String, identity::Role> = BTreeMap::new(),
+        /// The embedded certificate authority. Without it: none.
+        authority: Option<identity::Authority> = None,
+        /// Issuers whose tokens are believed, by name.
+        issuer: BTreeMap<String, identity::Issuer> = BTreeMap::new(),
+        /// Ways to log in at OpenID providers, by name.
+        login: BTreeMap<String, identity::Login> = BTreeMap::new(),
         /// Where and how services are run that have a `command`.
         supervisor: process::Supervisor = process::Supervisor::default(),
+        /// What is promised to callers, by name.
+        objective: BTreeMap<String, alerts::Objective> = BTreeMap::new(),
+        /// Rules of alerts, by name.
+        alert: BTreeMap<String, alerts::Alert> = BTreeMap::new(),
+        /// How alerts are looked for and told of.
+        alerts: alerts::Alerts = alerts::Alerts::default(),
+        /// Who can be told of alerts, by name.
+        receiver: BTreeMap<String, alerts::Receiver> = BTreeMap::new(),
+        /// Times at which nothing is told, by name.
+        mute_time: BTreeMap<String, alerts::MuteTime> = BTreeMap::new(),
+        /// Whom to go through until somebody acknowledges, by name.
+        escalation: BTreeMap<String, alerts::Escalation> = BTreeMap::new(),
+        /// Who is on call, by name.
+        on_call: BTreeMap<String, alerts::OnCall> = BTreeMap::new(),
         /// Where state is kept.
         store: Option<jobs::Store> = None,
         /// How this process takes part in jobs.
@@ -111,6 +140,9 @@ settings! {
         client_auth: ClientAuth = ClientAuth::None,
         /// PEM file of the authorities that client certificates must come from.
         client_ca: Option<String> = None,
+        /// PEM file of revocation lists (CRL): client certificates on them are refused, and so are those of an authority
+        /// without a list. Read anew on every reload; connections that are open stay.
+        client_crl: Option<String> = None,
         /// Oldest TLS version.
         min_version: TlsVersion = TlsVersion::Tls12,
     }
@@ -125,14 +157,19 @@ settings! {
 
     /// The control listener.
     struct Control {
-        /// Address and port. Anyone who reaches it can read states: keep it local.
+        /// Address and port. What is said there is not encrypted: keep it local.
         listen: At<String> = At { value: "127.0.0.1:7700".to_owned(), span: 0..0 },
         /// Names by which it is reached, besides addresses and `localhost`: a request for another name is refused, so that
         /// no web page can talk to it by a name of its own.
         hosts: Vec<At<String>> = Vec::new(),
-        /// Whether it takes orders (jobs, schedules, purging) where it listens beyond this machine. Nobody is asked who
-        /// they are: only behind something that does.
+        /// Whether it takes orders (jobs, schedules, purging) where it listens beyond this machine. Callers are asked who
+        /// they are, but their credentials are not encrypted: only behind something that ends TLS.
         remote_changes: bool = false,
+        /// File with the token of this machine's operator, who may do everything. Made at the first start, for its owner
+        /// alone; the command line finds it by its default name.
+        token_file: String = "seaworthy.token".to_owned(),
+        /// Permissions of callers without a credential, such as `metrics:read`. Health answers everybody.
+        anonymous: Vec<At<String>> = Vec::new(),
     }
 
     /// A service behind the gateway. Policies not mentioned are as the preset has them; `false` switches one off.
@@ -189,6 +226,12 @@ settings! {
         protocol: Protocol = Protocol::Auto,
         /// TLS towards `https` upstreams.
         tls: Option<UpstreamTls> = None,
+        /// A token that the gateway shows to it, in place of the client's `Authorization`. Without it: none.
+        credentials: Option<identity::Credentials> = None,
+        /// Whether gateway and service show each other certificates of the `[authority]`. With `command`: replicas find theirs in
+        /// the files `SEAWORTHY_TLS_CERTIFICATE`, `SEAWORTHY_TLS_KEY`, `SEAWORTHY_TLS_ROOTS` and `SEAWORTHY_TLS_REVOCATIONS`, and
+        /// read them anew when they change.
+        mutual_tls: bool = false,
         /// Longest time for a connection, TLS included.
         connect_timeout: Duration = secs(2),
         /// Most connections to one upstream.
@@ -377,6 +420,15 @@ settings! {
         split: Vec<Split> = Vec::new(),
         /// The path sent upstream, with the template's parameters: `/v2/{rest}`.
         rewrite: Option<At<String>> = None,
+        /// Who may use it: `"none"` for everybody, one way to show who one is, a list of which one will do, or a table. Must
+        /// be said where there are issuers or log-ins.
+        auth: Option<identity::Auth> = None,
+        /// Networks that may use it. Without any: all but those in `deny`.
+        allow: Vec<At<String>> = Vec::new(),
+        /// Networks that may not.
+        deny: Vec<At<String>> = Vec::new(),
+        /// What is looked for in requests before they go on. Without it: nothing.
+        defence: Option<defence::Defence> = None,
         /// Longest request body.
         body_bytes: Size = Size(10 << 20),
         /// Rate limits by caller; all must agree.
@@ -401,7 +453,8 @@ settings! {
 
     /// A rate limit by caller. Answers carry `RateLimit` headers; refused requests get 429 with `Retry-After`.
     struct RouteRate {
-        /// What is counted by: `client`, `route`, `header:NAME` or `tenant:NAME`.
+        /// What is counted by: `client`, `route`, `caller` (who was recognised by `auth`), `header:NAME` or `tenant:NAME` (with
+        /// `auth` the caller's tenant).
         key: At<String> = At { value: "client".to_owned(), span: 0..0 },
         /// Requests …
         requests: u32 = 100,
@@ -411,67 +464,6 @@ settings! {
         burst: Option<u32> = None,
         /// Most callers remembered at once.
         keys: usize = 100_000,
-    }
-
-    /// Response cache.
-    struct Cache {
-        /// Longest response body stored.
-        object_size: Size = Size(1 << 20),
-        /// Freshness of responses that say nothing about it. Those to requests with cookies are stored too: for routes
-        /// whose answers are the same for everybody.
-        default_ttl: Duration = secs(0),
-        /// How long a stale response may be served while it is fetched anew, where the response does not say.
-        stale_while_revalidate: Duration = secs(0),
-        /// How long a stale response may be served when the service fails, where the response does not say.
-        stale_if_error: Duration = secs(300),
-        /// Longest wait for a fetch of the same resource that another request has under way; then the service is asked
-        /// once more. `"0s"`: never wait.
-        lock_timeout: Duration = secs(5),
-    }
-
-    /// Cross-origin rules.
-    struct Cors {
-        /// Origins: `https://app.example`, or `*` alone.
-        origins: Vec<At<String>> = Vec::new(),
-        /// Methods allowed in a preflight.
-        methods: Vec<At<String>> = ["GET", "HEAD", "POST"].map(|m| At { value: m.to_owned(), span: 0..0 }).to_vec(),
-        /// Request headers allowed. Without any: those asked for.
-        headers: Vec<At<String>> = Vec::new(),
-        /// Response headers a script may read.
-        expose: Vec<At<String>> = Vec::new(),
-        /// Whether cookies may be sent. Not together with `*`.
-        credentials: bool = false,
-        /// How long a preflight is remembered.
-        max_age: Duration = secs(600),
-    }
-
-    /// Headers set on answers unless the service set them itself. An empty text leaves one out.
-    struct SecurityHeaders {
-        /// `X-Content-Type-Options`.
-        content_type_options: String = "nosniff".to_owned(),
-        /// `X-Frame-Options`.
-        frame_options: String = "SAMEORIGIN".to_owned(),
-        /// `Referrer-Policy`.
-        referrer_policy: String = "strict-origin-when-cross-origin".to_owned(),
-        /// `Strict-Transport-Security`, sent only to clients that came by TLS.
-        hsts: String = "max-age=31536000".to_owned(),
-        /// `Content-Security-Policy`. Depends on the application, hence empty.
-        content_security_policy: String = String::new(),
-        /// `Permissions-Policy`.
-        permissions_policy: String = String::new(),
-    }
-
-    /// What answers when the service cannot: another service (for requests without a body), or a fixed answer. A
-    /// stale copy from the cache goes first.
-    struct Fallback {
-        /// Another service.
-        service: Option<At<String>> = None,
-        /// A fixed answer's status.
-        status: u16 = 503,
-        /// A fixed answer's `Content-Type`.
-        content_type: String = "text/plain; charset=utf-8".to_owned(),
-        /// A fixed answer's body.
-        body: Option<String> = None,
     }
 }
 

@@ -56,6 +56,11 @@ impl Spans {
         self.values.get(name).unwrap_or(&self.table).clone()
     }
 
+    /// All settings that are written in the file.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.values.iter().map(|(name, place)| (name.as_str(), place.clone()))
+    }
+
     /// Whether a setting is written in the file.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
@@ -140,7 +145,7 @@ macro_rules! settings {
                 problems: &mut $crate::config::problem::Problems,
             ) -> Option<Self> {
                 let mut table = $crate::config::setting::Table::of(node, problems)?;
-                $( let $field = table.take::<$type>(stringify!($field), problems).unwrap_or_else(|| $default); )*
+                $( let $field = table.take::<$type>($crate::config::setting::plain(stringify!($field)), problems).unwrap_or_else(|| $default); )*
                 let spans = table.finish(problems);
                 Some(Self { $( $field, )* spans })
             }
@@ -154,7 +159,7 @@ macro_rules! settings {
                     if let Some(default) = $crate::config::setting::Setting::show(&default) {
                         schema["default"] = serde_json::from_str(&default).unwrap_or(serde_json::Value::String(default));
                     }
-                    properties.insert(stringify!($field).to_owned(), schema);
+                    properties.insert($crate::config::setting::plain(stringify!($field)).to_owned(), schema);
                 )*
                 serde_json::json!({
                     "type": "object",
@@ -172,7 +177,7 @@ macro_rules! settings {
                 vec![$( {
                     let default: $type = $default;
                     $crate::config::setting::Field {
-                        name: stringify!($field),
+                        name: $crate::config::setting::plain(stringify!($field)),
                         type_name: <$type as $crate::config::setting::Setting>::type_name(),
                         default: $crate::config::setting::Setting::show(&default),
                         doc: $crate::config::setting::doc(&[$($field_doc),*]),
@@ -212,6 +217,11 @@ macro_rules! choices {
             }
         }
     )* };
+}
+
+/// A field's name as it is written in the file: Rust's own words are raw in Rust.
+pub(crate) fn plain(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
 }
 
 pub(crate) fn doc(lines: &[&str]) -> String {

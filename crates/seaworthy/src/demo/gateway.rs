@@ -1,10 +1,12 @@
-//! The gateway, as a user would run it: a process with a configuration file.
+//! The gateway, as a user would run it: a process with a configuration file, asked with its operator's token.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use seaworthy_core::Secret;
 use serde::Deserialize;
 use tokio::process::Child;
 use tokio::time::Instant;
@@ -37,7 +39,9 @@ pub(super) struct Counters {
 impl Gateway {
     pub(super) fn start(upstreams: &[SocketAddr]) -> Result<Self, Error> {
         let (address, control) = (free_address()?, free_address()?);
-        let files = Files::write(&config(address, control, upstreams))?;
+        let files = Files::make()?;
+        fs::write(&files.config, config(address, control, &files.token, upstreams))
+            .map_err(Error::io("the configuration could not be written"))?;
         let log = File::create(&files.log).map_err(Error::io("the gateway's log could not be made"))?;
         let errors = log.try_clone().map_err(Error::io("the gateway's log could not be made"))?;
         let child = ourselves()?
@@ -72,7 +76,10 @@ impl Gateway {
 
     /// Asks the control listener.
     pub(super) async fn counters(&self) -> Result<Counters, Error> {
-        let answer = http::get(self.control, "/api/v1/services/shop/policies").await;
+        let token = fs::read_to_string(&self.files.token).map(|token| Secret::new(token.trim().to_owned()));
+        let token = token.map_err(Error::io("the operator's token could not be read"))?;
+        let path = "/api/v1/services/shop/policies";
+        let answer = http::get_as(self.control, path, Some(&token)).await;
         match answer.map_err(Error::io("the control listener did not answer"))? {
             (200, body) => counters(&body),
             (status, body) => Err(Error::Policies(format!("status {status}: {body}"))),
@@ -80,7 +87,8 @@ impl Gateway {
     }
 }
 
-fn config(address: SocketAddr, control: SocketAddr, upstreams: &[SocketAddr]) -> String {
+fn config(address: SocketAddr, control: SocketAddr, token: &Path, upstreams: &[SocketAddr]) -> String {
+    let token = toml::Value::from(token.display().to_string());
     let upstreams: Vec<String> = upstreams.iter().map(|upstream| format!("\"http://{upstream}\"")).collect();
     format!(
         r#"[[listener]]
@@ -88,6 +96,7 @@ address = "{address}"
 
 [control]
 listen = "{control}"
+token_file = {token}
 
 [service.shop]
 upstreams = [{}]
@@ -123,18 +132,22 @@ pub(super) fn counters(body: &str) -> Result<Counters, Error> {
     })
 }
 
-/// Configuration and log, gone with the gateway.
+/// Configuration, log and the operator's token, in a folder for us alone that is gone with the gateway.
 struct Files {
+    folder: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    token: PathBuf,
 }
 
 impl Files {
-    fn write(config: &str) -> Result<Self, Error> {
-        let path = |end| std::env::temp_dir().join(format!("seaworthy-demo-{}.{end}", std::process::id()));
-        let files = Self { config: path("toml"), log: path("log") };
-        fs::write(&files.config, config).map_err(Error::io("the configuration could not be written"))?;
-        Ok(files)
+    fn make() -> Result<Self, Error> {
+        let name = format!("seaworthy-demo-{}-{:x}", std::process::id(), fastrand::u64(..));
+        let folder = std::env::temp_dir().join(name);
+        let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(Error::io("a folder for the gateway's files could not be made"))?;
+        let [config, log, token] = ["seaworthy.toml", "log", "token"].map(|name| folder.join(name));
+        Ok(Self { folder, config, log, token })
     }
 
     fn last_lines(&self) -> String {
@@ -146,9 +159,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        for file in [&self.config, &self.log] {
-            // left in the system's folder for temporary files at worst
-            let _left_behind = fs::remove_file(file);
-        }
+        // left in the system's folder for temporary files at worst
+        let _left_behind = fs::remove_dir_all(&self.folder);
     }
 }

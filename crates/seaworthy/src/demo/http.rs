@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use seaworthy_core::Secret;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -11,12 +12,28 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Status and body.
 pub(super) async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
-    tokio::time::timeout(PATIENCE, exchange(address, path)).await?
+    get_as(address, path, None).await
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+/// Status and body of what not everybody may read.
+pub(super) async fn get_as(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&Secret<String>>,
+) -> io::Result<(u16, String)> {
+    tokio::time::timeout(PATIENCE, exchange(address, path, token)).await?
+}
+
+async fn exchange(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&Secret<String>>,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let authorization =
+        token.map(|token| format!("authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{authorization}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

@@ -1,11 +1,14 @@
 //! Jobs beside the gateway: on a thread of their own, so that neither waits for the other. The store may be away at any
 //! time, the start included: it is tried again, and traffic flows.
 
+mod identities;
 mod member;
+mod telling;
 
 use std::time::Duration;
 
-use seaworthy_api::{JobsDoor, JobsState, OpenJobs};
+use seaworthy_alerts::Alerts;
+use seaworthy_api::{IdentityDoor, IdentityState, JobsDoor, JobsState, OpenJobs};
 use seaworthy_jobs::schedule::Definition;
 use seaworthy_telemetry::metrics::Registry;
 use seaworthy_telemetry::traces::Tracer;
@@ -25,7 +28,10 @@ pub(super) struct JobsThread {
     registry: Registry,
     tracer: Tracer,
     state: watch::Sender<JobsState>,
+    identity: watch::Sender<IdentityState>,
     declared: watch::Sender<Vec<Definition>>,
+    /// Who uses the store for messages.
+    alerts: Option<Alerts>,
     orders: Option<mpsc::Sender<Order>>,
 }
 
@@ -35,9 +41,16 @@ enum Order {
 }
 
 impl JobsThread {
-    pub(super) fn new(registry: &Registry, tracer: &Tracer) -> Self {
+    pub(super) fn new(registry: &Registry, tracer: &Tracer, alerts: Option<Alerts>) -> Self {
         let (state, declared) = (watch::Sender::new(JobsState::Off), watch::Sender::new(Vec::new()));
-        Self { registry: registry.clone(), tracer: tracer.clone(), state, declared, orders: None }
+        let identity = watch::Sender::new(IdentityState::Off);
+        let (registry, tracer) = (registry.clone(), tracer.clone());
+        Self { registry, tracer, state, identity, declared, alerts, orders: None }
+    }
+
+    /// The way to identities, which are in the same store.
+    pub(super) fn identities(&self) -> IdentityDoor {
+        IdentityDoor::new(self.identity.subscribe())
     }
 
     /// What the API goes through.
@@ -62,12 +75,13 @@ impl JobsThread {
     fn begin(&mut self, jobs: Jobs) -> bool {
         let (sender, orders) = mpsc::channel(ORDERS);
         let (state, registry, tracer) = (self.state.clone(), self.registry.clone(), self.tracer.clone());
+        let (identity, alerts) = (self.identity.clone(), self.alerts.clone());
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return tracing::error!(%error, "jobs cannot run"),
             };
-            runtime.block_on(live(jobs, orders, &state, registry, tracer));
+            runtime.block_on(live(jobs, orders, (&state, &identity), alerts, registry, tracer));
             runtime.shutdown_background();
         };
         match std::thread::Builder::new().name("jobs".to_owned()).spawn(run) {
@@ -97,15 +111,31 @@ impl JobsThread {
 async fn live(
     mut wanted: Jobs,
     mut orders: mpsc::Receiver<Order>,
-    state: &watch::Sender<JobsState>,
+    (state, identity): (&watch::Sender<JobsState>, &watch::Sender<IdentityState>),
+    alerts: Option<Alerts>,
     registry: Registry,
     tracer: Tracer,
 ) {
+    identity.send_replace(IdentityState::Opening("the store is being opened".to_owned()));
     let stopped = match open(&mut wanted, &mut orders, state).await {
         Ok((jobs, open)) => {
+            let people =
+                tokio::spawn(identities::keep(jobs.store().clone(), wanted.clone(), identity.clone()));
+            let (stop, stopping) = oneshot::channel();
+            let telling = alerts.map(|alerts| {
+                let name = wanted.name.clone();
+                tokio::spawn(telling::keep(jobs.clone(), alerts, name, registry.clone(), stopping))
+            });
             let mut member = Member::new(jobs, wanted, registry, tracer);
             state.send_replace(JobsState::Open(open));
             let stopped = take_part(&mut member, &mut orders).await;
+            let _ = stop.send(());
+            if let Some(telling) = telling {
+                let _ = telling.await;
+            }
+            // the audit log is ended while there is a store to end it in
+            people.abort();
+            identities::close(identity).await;
             member.stop().await;
             stopped
         }

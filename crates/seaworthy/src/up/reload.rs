@@ -7,10 +7,15 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher as _};
 use seaworthy_core::Secret;
 use seaworthy_gateway::Gateway;
-use tokio::sync::mpsc;
+use seaworthy_gateway::access::Authenticator;
+use tokio::sync::{mpsc, watch};
 
 use super::Options;
+use super::authority::Keeper;
+use super::callers::Callers;
+use super::defence::Defences;
 use super::jobs::JobsThread;
+use super::observe::Observer;
 use super::services::Services;
 use super::sockets::Sockets;
 use crate::config::Compiled;
@@ -21,6 +26,15 @@ const QUIET: Duration = Duration::from_millis(200);
 /// … but not longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who recognises callers, of the data plane and of the control listener.
+pub(super) struct Doors {
+    pub(super) callers: Callers,
+    pub(super) defences: Defences,
+    pub(super) authority: Option<Arc<Keeper>>,
+    pub(super) external: watch::Sender<Arc<[Arc<dyn Authenticator>]>>,
+    pub(super) observer: Observer,
+}
+
 /// Watches the configuration and applies it.
 pub(crate) struct Reloads {
     options: Options,
@@ -28,6 +42,7 @@ pub(crate) struct Reloads {
     sockets: Sockets,
     jobs: JobsThread,
     services: Option<Services>,
+    doors: Doors,
     changes: mpsc::Receiver<()>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
@@ -45,7 +60,8 @@ struct Fixed {
     takeover: Option<PathBuf>,
     run_folder: PathBuf,
     telemetry: String,
-    guard: (Vec<String>, bool),
+    guard: (Vec<String>, bool, String),
+    authority: Option<(PathBuf, String)>,
     /// With the store's address, which may hold a password: never shown.
     jobs: Option<Secret<String>>,
 }
@@ -58,9 +74,22 @@ impl Fixed {
             control: compiled.control,
             takeover: compiled.takeover.clone(),
             run_folder: compiled.run_folder.clone(),
-            guard: (compiled.control_hosts.clone(), compiled.remote_changes),
+            guard: (
+                compiled.control_hosts.clone(),
+                compiled.remote_changes,
+                format!("{:?} {:?}", compiled.anonymous, compiled.token_file),
+            ),
+            authority: compiled.authority.as_ref().map(|one| (one.folder.clone(), one.domain.clone())),
             jobs: compiled.jobs.as_ref().map(|jobs| Secret::new(jobs.fixed())),
-            telemetry: format!("{:?} {:?} {:?}", compiled.logs, compiled.access, compiled.traces),
+            telemetry: format!(
+                "{:?} {:?} {:?} {:?} {:?} {}",
+                compiled.logs,
+                compiled.access,
+                compiled.traces,
+                compiled.history,
+                compiled.stories,
+                compiled.alerts.is_some()
+            ),
         }
     }
 }
@@ -73,7 +102,7 @@ impl Fixed {
             == (other.threads, other.cache_bytes, other.control)
             && (&self.takeover, &self.run_folder, &self.telemetry, &self.guard)
                 == (&other.takeover, &other.run_folder, &other.telemetry, &other.guard);
-        !same || (self.jobs.is_some() && jobs(self) != jobs(other))
+        !same || self.authority != other.authority || (self.jobs.is_some() && jobs(self) != jobs(other))
     }
 }
 
@@ -85,6 +114,7 @@ impl Reloads {
         sockets: Sockets,
         jobs: JobsThread,
         services: Services,
+        doors: Doors,
     ) -> Self {
         let (sender, changes) = mpsc::channel(1);
         let notice = move |event: notify::Result<notify::Event>| {
@@ -103,6 +133,7 @@ impl Reloads {
             sockets,
             jobs,
             services: Some(services),
+            doors,
             changes,
             watcher,
             watched: Vec::new(),
@@ -156,7 +187,9 @@ impl Reloads {
 
     /// Reads the configuration anew and applies it, or says why not and changes nothing.
     pub(super) fn reload(&mut self, why: &str) {
-        let compiled = match self.options.load() {
+        // what changes from here on is another change
+        let (watched, contents) = (self.watched.clone(), self.read());
+        let mut compiled = match self.options.load() {
             Ok(compiled) => compiled,
             Err(error) => {
                 tracing::error!(why, "the new configuration was refused; the old one stays\n{error}");
@@ -165,7 +198,7 @@ impl Reloads {
         };
         if self.fixed.differs(&Fixed::of(&compiled)) {
             tracing::warn!(
-                "threads, cache_size, control, takeover, supervisor, telemetry, store, how long jobs are kept and whether there are \
+                "threads, cache_size, control, takeover, supervisor, telemetry, store, authority, how long jobs are kept and whether there are \
                  any take effect at the next start, not on reload"
             );
         }
@@ -179,12 +212,37 @@ impl Reloads {
             }
         };
         let files = files(&self.options, &compiled);
+        if let Err(error) = self.doors.callers.dress(&mut compiled.gateway, &compiled.callers) {
+            drop(opened);
+            self.sockets.keep(&self.gateway.addresses());
+            tracing::error!(why, error, "the new configuration was refused; the old one stays");
+            return;
+        }
+        let unready = compiled.authority.as_ref().filter(|wanted| !wanted.services.is_empty());
+        if self.doors.authority.is_none() && unready.is_some() {
+            // what is to be encrypted must not go out in clear
+            drop(opened);
+            self.sockets.keep(&self.gateway.addresses());
+            let error = "`mutual_tls` needs an [authority] that was there at the start; restart";
+            tracing::error!(why, error, "the new configuration was refused; the old one stays");
+            return;
+        }
+        if let (Some(keeper), Some(wanted)) = (&self.doors.authority, &compiled.authority) {
+            keeper.apply(wanted);
+            keeper.dress(&mut compiled.gateway, wanted);
+        }
+        self.doors.defences.dress(&mut compiled.gateway, &compiled.defences);
         match self.gateway.apply(compiled.gateway) {
             Ok(()) => {
+                self.doors.external.send_replace(self.doors.callers.control(&compiled.callers));
                 self.gateway.listen(opened);
                 self.sockets.keep(&addresses);
                 self.watch(files);
+                if self.watched == watched {
+                    self.contents = contents;
+                }
                 self.jobs.apply(compiled.jobs.as_ref());
+                self.doors.observer.apply(compiled.alerts.clone());
                 if let Some(services) = &mut self.services {
                     services.apply(&compiled.processes);
                 }
@@ -197,6 +255,11 @@ impl Reloads {
                 tracing::error!(why, "the new configuration was refused; the old one stays\n{problems}");
             }
         }
+    }
+
+    /// Ends what watches and tells; what comes back blocks until it is done.
+    pub(super) fn stop_observing(&mut self) -> impl FnOnce() + Send + 'static {
+        self.doors.observer.stop()
     }
 
     /// Ends its part in jobs; what comes back resolves when they are done.

@@ -109,7 +109,7 @@ async fn a_file_that_is_no_toml() {
             seaworthy.toml:2:1: unknown setting `upstreams`
               | upstreams = ["http://127.0.0.1:8000"]
               | ^
-              = known here: gateway, listener, control, telemetry, service, route, supervisor, store, jobs, queue, command, schedule
+              = known here: gateway, listener, control, telemetry, service, route, identity, role, authority, issuer, login, supervisor, objective, alert, alerts, receiver, mute_time, escalation, on_call, store, jobs, queue, command, schedule
             2 problems found
         "#]],
     )

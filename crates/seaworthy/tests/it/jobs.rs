@@ -60,7 +60,8 @@ pub(crate) async fn comes_to(gateway: &Gateway, id: i64, state: &str) -> Value {
 /// The command line, towards this gateway.
 pub(crate) async fn cli(gateway: &Gateway, args: &[&str]) -> Output {
     let control = format!("--control={}", gateway.control);
-    let mut all = vec![args[0], &control];
+    let token = format!("--token-file={}", gateway.folder.path("seaworthy.token").display());
+    let mut all = vec![args[0], &control, &token];
     all.extend(&args[1..]);
     run(env!("CARGO_BIN_EXE_seaworthy"), &all).await
 }
@@ -270,11 +271,14 @@ async fn nonsense_is_refused_with_its_reason() {
     let file = gateway.folder.write("bytes", not_utf8);
     let url = format!("http://{}/api/v1/jobs", gateway.control);
     let data = format!("@{}", file.display());
+    let authorization = format!("authorization: Bearer {}", gateway.folder_text("seaworthy.token").trim());
     let said = crate::harness::program::curl(&[
         "--data-binary",
         &data,
         "-H",
         "content-type: application/json",
+        "-H",
+        &authorization,
         &url,
     ])
     .await;

@@ -15,6 +15,7 @@ mod effects;
 mod failures;
 mod headers;
 mod hostile;
+mod identity;
 mod jobs;
 mod lifecycle;
 mod routing;

@@ -24,7 +24,7 @@ pub(super) fn quoted(out: &mut String, text: &str) {
 }
 
 /// As [`quoted`], without the quotes where the text is plain enough to stand alone.
-pub(super) fn bare(out: &mut String, text: &str) {
+pub(crate) fn bare(out: &mut String, text: &str) {
     let plain = |c: char| !c.is_whitespace() && !treacherous(c) && !matches!(c, '"' | '\\' | '=');
     if !text.is_empty() && text.chars().all(plain) {
         out.push_str(text);

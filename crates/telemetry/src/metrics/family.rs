@@ -1,6 +1,6 @@
 //! All series of one name, with a bound on how many.
 
-use super::name::Labels;
+use super::name::{Labels, Spellings};
 use super::{Counter, Gauge, Histogram};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub(super) enum Series {
 }
 
 pub(super) struct Family {
+    /// As it was registered.
+    pub(super) name: String,
+    pub(super) spellings: Spellings,
     pub(super) help: String,
     pub(super) kind: Kind,
     pub(super) series: BTreeMap<Labels, Series>,
@@ -42,8 +45,9 @@ pub(super) struct Family {
 }
 
 impl Family {
-    pub(super) fn new(help: &str, kind: Kind) -> Self {
-        Self { help: help.to_owned(), kind, series: BTreeMap::new(), dropped: 0 }
+    pub(super) fn new(name: &str, help: &str, kind: Kind) -> Self {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Self { name, spellings: Spellings::new(), help, kind, series: BTreeMap::new(), dropped: 0 }
     }
 
     pub(super) fn get_or_register(&mut self, labels: Labels, limit: usize) -> Series {

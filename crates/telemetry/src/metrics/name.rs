@@ -1,12 +1,26 @@
 //! From OpenTelemetry's spelling to Prometheus': <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
 
 use super::Label;
+use std::collections::BTreeMap;
 
 /// A label set in rendered spelling, sorted so that order does not make two of one.
-pub(super) type Labels = Vec<(String, String)>;
+pub(crate) type Labels = Vec<(String, String)>;
 
 pub(super) fn metric(name: &str) -> String {
     sanitised(name, |c| c.is_ascii_alphanumeric() || c == '_' || c == ':')
+}
+
+/// Names of labels as OpenTelemetry writes them, by how they are rendered; only those that differ.
+pub(crate) type Spellings = BTreeMap<String, &'static str>;
+
+/// Notes how labels were spelt.
+pub(super) fn note(spellings: &mut Spellings, labels: &[Label]) {
+    for (name, _) in labels {
+        let rendered = label(name);
+        if rendered != *name {
+            spellings.entry(rendered).or_insert(name);
+        }
+    }
 }
 
 pub(super) fn labels(labels: &[Label]) -> Labels {

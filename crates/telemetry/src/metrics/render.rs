@@ -1,15 +1,17 @@
 //! OpenMetrics text, by the Prometheus client's own encoder.
 
+use super::exemplar;
 use super::samples::{Family, Value};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::metrics::exemplar::Exemplar as NoExemplar;
 use prometheus_client::registry::{Registry, Unit};
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub(super) fn render(families: BTreeMap<String, Family>) -> String {
+    let exemplars = exemplars(&families);
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Families(families)));
     let mut out = String::new();
@@ -17,7 +19,19 @@ pub(super) fn render(families: BTreeMap<String, Family>) -> String {
         // writing to a string fails only where a value of ours cannot be encoded
         tracing::error!(%error, "metrics could not be rendered");
     }
-    out
+    if exemplars.iter().any(Option::is_some) { exemplar::add(&out, exemplars.into_iter()) } else { out }
+}
+
+/// One for each bucket that is going to be shown, in that order.
+fn exemplars(families: &BTreeMap<String, Family>) -> Vec<Option<exemplar::Exemplar>> {
+    let of = |value: &Value| match value {
+        Value::Histogram(snapshot) => {
+            let shown = snapshot.exemplars.iter().copied().chain(std::iter::repeat(None));
+            shown.take(snapshot.counts.len()).collect()
+        }
+        _ => Vec::new(),
+    };
+    families.values().flat_map(|family| family.series.values()).flat_map(of).collect()
 }
 
 #[derive(Debug)]
@@ -65,12 +79,26 @@ fn unit<'a>(name: &'a str, value: &Value) -> (&'a str, Option<Unit>) {
     }
 }
 
+/// The name under which a family's values are shown; a histogram's without `_count`, `_sum` and `_bucket`.
+pub(crate) fn rendered_name(name: &str, value: &Value) -> String {
+    let (stem, unit) = unit(name, value);
+    let mut out = stem.to_owned();
+    if let Some(unit) = unit {
+        out.push('_');
+        out.push_str(unit.as_str());
+    }
+    if matches!(value, Value::Counter(_)) {
+        out.push_str("_total");
+    }
+    out
+}
+
 fn encode_value(encoder: &mut MetricEncoder<'_>, value: &Value) -> fmt::Result {
     match value {
         Value::Counter(value) if value.fract() == 0.0 && *value < u64::MAX as f64 => {
-            encoder.encode_counter(&(*value as u64), None::<&Exemplar<NoLabelSet, f64>>)
+            encoder.encode_counter(&(*value as u64), None::<&NoExemplar<NoLabelSet, f64>>)
         }
-        Value::Counter(value) => encoder.encode_counter(value, None::<&Exemplar<NoLabelSet, f64>>),
+        Value::Counter(value) => encoder.encode_counter(value, None::<&NoExemplar<NoLabelSet, f64>>),
         Value::Gauge(value) => encoder.encode_gauge(value),
         Value::Histogram(snapshot) => {
             let bounds = snapshot.bounds.iter().copied().chain([f64::INFINITY]);

@@ -1,7 +1,7 @@
 //! Values as they are at one scrape.
 
 use super::family::{self, Series};
-use super::name::{self, Labels};
+use super::name::{self, Labels, Spellings};
 use super::{Label, Snapshot};
 use std::collections::BTreeMap;
 
@@ -16,13 +16,16 @@ pub struct Samples {
 }
 
 #[derive(Debug)]
-pub(super) struct Family {
-    pub(super) help: String,
-    pub(super) series: BTreeMap<Labels, Value>,
+pub(crate) struct Family {
+    /// As it was registered or pulled first, before it was rendered.
+    pub(crate) name: String,
+    pub(crate) spellings: Spellings,
+    pub(crate) help: String,
+    pub(crate) series: BTreeMap<Labels, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Counter(f64),
     Gauge(f64),
     Histogram(Snapshot),
@@ -44,13 +47,15 @@ impl Samples {
     }
 
     fn push(&mut self, name: &str, help: &str, labels: &[Label], value: Value) {
+        let spelt = name;
         let name = name::metric(name);
-        let family = self.families.entry(name.clone()).or_insert_with(|| Family::new(help));
+        let family = self.families.entry(name.clone()).or_insert_with(|| Family::new(spelt, help));
         let mixed = family.series.values().next().is_some_and(|first| !first.same_kind(&value));
         if mixed || family.series.len() >= self.series_limit {
             *self.dropped.entry(name).or_default() += 1;
             return;
         }
+        name::note(&mut family.spellings, labels);
         family.series.insert(name::labels(labels), value);
     }
 
@@ -59,7 +64,13 @@ impl Samples {
         if registered.dropped > 0 {
             *self.dropped.entry(name.to_owned()).or_default() += registered.dropped;
         }
-        let family = self.families.entry(name.to_owned()).or_insert_with(|| Family::new(&registered.help));
+        let family = self
+            .families
+            .entry(name.to_owned())
+            .or_insert_with(|| Family::new(&registered.name, &registered.help));
+        family
+            .spellings
+            .extend(registered.spellings.iter().map(|(rendered, spelt)| (rendered.clone(), *spelt)));
         let values: Vec<_> =
             registered.series.iter().map(|(labels, series)| (labels.clone(), series.value())).collect();
         if let Some((_, first)) = values.first() {
@@ -80,8 +91,9 @@ impl Samples {
 }
 
 impl Family {
-    fn new(help: &str) -> Self {
-        Self { help: help.to_owned(), series: BTreeMap::new() }
+    fn new(name: &str, help: &str) -> Self {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Self { name, spellings: Spellings::new(), help, series: BTreeMap::new() }
     }
 }
 

@@ -8,19 +8,19 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The slot of a thread. Slot 0 is everybody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot(usize);
+pub(crate) struct Slot(usize);
 
 const SHARED: Slot = Slot(0);
 
 impl Slot {
     /// The calling thread's.
     #[inline]
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         // a thread that is being torn down has given its slot back already
         OWNED.try_with(|owned| owned.0).unwrap_or(SHARED)
     }
 
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0
     }
 
@@ -36,7 +36,7 @@ impl Slot {
 }
 
 /// How many slots there are, the shared one included.
-pub(super) fn count() -> usize {
+pub(crate) fn count() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     // a worker per core, and a few for the threads around them
     *COUNT.get_or_init(|| 4 + std::thread::available_parallelism().map_or(4, |cores| cores.get().min(60)))

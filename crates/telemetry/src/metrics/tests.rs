@@ -168,6 +168,34 @@ pool_memory_bytes 1.5
     assert_eq!(registry.render(), expected);
 }
 
+#[test]
+fn a_bucket_leads_to_a_trace() {
+    let registry = Registry::new();
+    // a name that another one begins with, and labels that look like lines of the page
+    let other = registry.histogram_with_bounds(
+        "a.wait",
+        "",
+        &[1.0],
+        &labels("x\n# TYPE a_wait_seconds gauge\na_wait_seconds_bucket{"),
+    );
+    let plain = registry.histogram_with_bounds("a.wait", "", &[1.0], &labels("y"));
+    registry.counter("a.wait.seconds_bucket", "", &labels("z")).inc();
+    plain.observe_with(0.25, [0xab; 16]);
+    plain.observe_with(0.5, [0xcd; 16]);
+    plain.observe_with(2.0, [0; 16]);
+    plain.observe_with(f64::NAN, [1; 16]);
+    other.observe(0.5);
+    let text = registry.render();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains(" # {")).collect();
+    let [line] = lines[..] else { panic!("{text}") };
+    let expected = "a_wait_seconds_bucket{le=\"1.0\",http_route=\"y\"} 2 # {trace_id=\"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\"} 0.5 ";
+    let time: f64 = line.strip_prefix(expected).unwrap_or_else(|| panic!("{line}")).parse().unwrap();
+    assert!(time > 1.6e9, "{time}");
+    assert!(text.contains("le=\"+Inf\",http_route=\"y\"} 3\n"), "{text}");
+    assert_eq!(plain.snapshot().exemplars.len(), 2);
+    assert!(other.snapshot().exemplars.is_empty());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_process_describes_itself() {

@@ -3,5 +3,8 @@
 // helpers of tests are outside of `#[test]` functions, and a failed one is a failed test
 #![allow(clippy::unwrap_used)]
 
-mod otlp;
+mod agent;
+mod logs;
+mod metrics;
 mod receiver;
+mod traces;

@@ -36,6 +36,14 @@ pub(crate) struct Jobs {
     pub(crate) schedule: bool,
     /// The schedules.
     pub(crate) schedules: Vec<Definition>,
+    /// How people, keys and tokens are handled.
+    pub(crate) identity: seaworthy_identity::Settings,
+    /// The key file.
+    pub(crate) key_file: std::path::PathBuf,
+    /// Who else gets the audit log.
+    pub(crate) syslog: Option<super::identity::Syslog>,
+    /// And as log records of OpenTelemetry: the receiver's URL.
+    pub(crate) otlp: Option<String>,
     /// Queues whose limits are written.
     pub(crate) limits: Vec<(String, QueueLimits)>,
 }
@@ -56,7 +64,16 @@ pub(crate) struct Work {
 impl Jobs {
     /// What is read once, at the start: the store and what holds for all jobs.
     pub(crate) fn fixed(&self) -> String {
-        format!("{} {:?} {:?}", self.url.expose(), self.store, self.settings)
+        format!(
+            "{} {:?} {:?} {:?} {:?} {:?} {:?}",
+            self.url.expose(),
+            self.store,
+            self.settings,
+            self.identity,
+            self.key_file,
+            self.syslog,
+            self.otlp
+        )
     }
 }
 
@@ -78,6 +95,7 @@ pub(super) fn jobs(
     let wanted =
         file.store.is_some() || file.jobs.is_some() || !file.queue.is_empty() || !file.schedule.is_empty();
     if !wanted {
+        super::identity::without_store(file, problems);
         for command in file.command.values() {
             problems.push(command.spans.of(""), "has no effect: jobs are not switched on, write [jobs]");
         }
@@ -107,6 +125,10 @@ pub(super) fn jobs(
         url,
         schedules: schedules::schedules(file, here.as_deref(), &settings, problems),
         limits: limits(file, problems),
+        identity: super::identity::settings(file, problems),
+        key_file: files.folder.join(&file.identity.key_file),
+        syslog: super::identity::syslog(file, problems),
+        otlp: super::identity::collector(file, problems),
         settings,
         schedule: written.schedule,
         work: written.work.then(|| Work {

@@ -73,9 +73,14 @@ fn tls(written: &ServerTls, files: &mut Files<'_>, problems: &mut Problems) -> G
         let suggestion = Some("set client_auth to \"optional\" or \"required\"".to_owned());
         problems.suggest(written.spans.of("client_ca"), "has no effect: clients are not asked", suggestion);
     }
+    if written.client_auth == ClientAuth::None && written.client_crl.is_some() {
+        let suggestion = Some("set client_auth to \"optional\" or \"required\"".to_owned());
+        problems.suggest(written.spans.of("client_crl"), "has no effect: clients are not asked", suggestion);
+    }
     GatewayTls {
         certificates: written.certificates.iter().map(|c| files.certificate(c, problems)).collect(),
         client_auth,
+        client_crl: written.client_crl.as_ref().map(|path| files.resolve(path)),
         min_version: match written.min_version {
             TlsVersion::Tls12 => GatewayVersion::Tls12,
             TlsVersion::Tls13 => GatewayVersion::Tls13,

@@ -87,6 +87,14 @@ fn inert(route: &GatewayRoute, written: &Route, problems: &mut Problems) {
     }
 }
 
+/// What counts callers needs to know them.
+fn nobody(written: &Route, problems: &mut Problems) {
+    let asks = matches!(written.auth, Some(crate::config::file::identity::Auth::Of(_)));
+    for rate in written.rate_limit.iter().filter(|rate| rate.key.value == "caller" && !asks) {
+        problems.push(rate.spans.of("key"), "has no effect: the route asks nobody who they are (`auth`)");
+    }
+}
+
 fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute {
     let path = &written.path.value;
     if !path.starts_with('/') {
@@ -102,6 +110,8 @@ fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute 
         headers: headers(written, problems),
         targets: targets(written, file, problems),
         rewrite: written.rewrite.as_ref().map(|rewrite| rewrite.value.clone()),
+        allow: networks(&written.allow, problems),
+        deny: networks(&written.deny, problems),
         body_bytes: written.body_bytes.0,
         rate_limits: written.rate_limit.iter().filter_map(|rate| rate_limit(rate, problems)).collect(),
         cache: written.cache.as_ref().map(|cache| GatewayCache {
@@ -117,7 +127,21 @@ fn route(written: &Route, file: &File, problems: &mut Problems) -> GatewayRoute 
     };
     security_headers(&mut route, &written.security_headers, problems);
     inert(&route, written, problems);
+    nobody(written, problems);
     route
+}
+
+fn networks(written: &[At<String>], problems: &mut Problems) -> Vec<ipnet::IpNet> {
+    let network = |text: &At<String>| {
+        let alone = text.value.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+        let parsed = text.value.parse::<ipnet::IpNet>().or(alone);
+        if parsed.is_err() {
+            let suggestion = Some("write \"10.0.0.0/8\", \"2001:db8::/32\" or an address".to_owned());
+            problems.suggest(text.span.clone(), format!("\"{}\" is not a network", text.value), suggestion);
+        }
+        parsed.ok()
+    };
+    written.iter().filter_map(network).collect()
 }
 
 /// Host names, without scheme, port or path: those are not what routes are told apart by.
@@ -232,10 +256,12 @@ fn rate_limit(written: &RouteRate, problems: &mut Problems) -> Option<RateLimit>
     let key = match written.key.value.split_once(':') {
         None if written.key.value == "client" => RateKey::Client,
         None if written.key.value == "route" => RateKey::Route,
+        None if written.key.value == "caller" => RateKey::Caller,
         Some(("header", name)) => RateKey::Header(header(name, problems)?),
         Some(("tenant", name)) => RateKey::Tenant(header(name, problems)?),
         _ => {
-            let suggestion = Some("use \"client\", \"route\", \"header:NAME\" or \"tenant:NAME\"".to_owned());
+            let suggestion =
+                Some("use \"client\", \"caller\", \"route\", \"header:NAME\" or \"tenant:NAME\"".to_owned());
             problems.suggest(
                 written.spans.of("key"),
                 format!("\"{}\" is not a key", written.key.value),

@@ -1,9 +1,12 @@
 //! Logs and traces.
 
-use seaworthy_telemetry::{access, logs, traces};
+use std::path::Path;
+use std::time::Duration;
+
+use seaworthy_telemetry::{access, history, logs, story, traces};
 
 use super::ratio;
-use crate::config::file::{Access, LogFormat, Telemetry, Traces, TrustParent};
+use crate::config::file::{Access, History, LogFormat, Stories, Telemetry, Traces, TrustParent};
 use crate::config::problem::Problems;
 use crate::config::setting::{At, Policy};
 
@@ -93,6 +96,58 @@ fn headers(written: &[At<String>], problems: &mut Problems) -> Vec<String> {
         }
     }
     names
+}
+
+/// What metrics were.
+pub(super) fn history(
+    telemetry: &Telemetry,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<history::Settings> {
+    let inherited = History::default();
+    let written = match &telemetry.history {
+        Policy::Off => return None,
+        Policy::Inherit => &inherited,
+        Policy::On(history) => history,
+    };
+    for (name, value, least) in [
+        ("resolution", written.resolution, Duration::from_secs(1)),
+        ("window", written.window, Duration::from_secs(60)),
+        ("retention", written.retention, Duration::from_secs(3_600)),
+    ] {
+        if value < least {
+            problems.push(written.spans.of(name), format!("must be at least {} s", least.as_secs()));
+        }
+    }
+    Some(history::Settings {
+        resolution: written.resolution,
+        window: written.window,
+        series: written.series,
+        bytes: usize::try_from(written.memory.0).unwrap_or(usize::MAX),
+        slots: history::Slots {
+            retention: written.retention,
+            folder: (!written.folder.is_empty()).then(|| folder.join(&written.folder)),
+            bytes: written.disk.0,
+            ..history::Slots::default()
+        },
+    })
+}
+
+/// What single requests went through.
+pub(super) fn stories(telemetry: &Telemetry) -> Option<story::Settings> {
+    let inherited = Stories::default();
+    let written = match &telemetry.stories {
+        Policy::Off => return None,
+        Policy::Inherit => &inherited,
+        Policy::On(stories) => stories,
+    };
+    Some(story::Settings {
+        recent: written.recent,
+        failed: written.failed,
+        slowest: written.slowest,
+        bytes: usize::try_from(written.memory.0).unwrap_or(usize::MAX),
+        ..story::Settings::default()
+    })
 }
 
 /// Where spans go.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{LogFormat, TrustParent};
-use crate::config::setting::{At, Policy};
+use crate::config::setting::{At, Policy, Size};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -20,6 +20,40 @@ settings! {
         access: Policy<Access> = Policy::Inherit,
         /// OpenTelemetry traces over OTLP. Without it: none; trace headers pass through.
         traces: Option<Traces> = None,
+        /// What metrics were: for alerts, objectives and charts. `false`: none of these.
+        history: Policy<History> = Policy::Inherit,
+        /// What single requests went through, in memory. `false`: none.
+        stories: Policy<Stories> = Policy::Inherit,
+    }
+
+    /// What metrics were.
+    struct History {
+        /// How far apart samples are.
+        resolution: Duration = secs(10),
+        /// For how long samples are kept in memory.
+        window: Duration = secs(6 * 3_600),
+        /// Most series; a histogram is one.
+        series: usize = 20_000,
+        /// Most memory.
+        memory: Size = Size(128 << 20),
+        /// For how long sums of five minutes are kept.
+        retention: Duration = secs(30 * 86_400),
+        /// Folder that keeps these over restarts; beside the configuration. `""`: none.
+        folder: String = "seaworthy.history".to_owned(),
+        /// Most bytes in it.
+        disk: Size = Size(64 << 20),
+    }
+
+    /// What single requests went through.
+    struct Stories {
+        /// The last requests.
+        recent: usize = 2_000,
+        /// Failed ones.
+        failed: usize = 500,
+        /// The slowest of every route within the last hour.
+        slowest: usize = 5,
+        /// Most memory.
+        memory: Size = Size(16 << 20),
     }
 
     /// One line per finished request, on standard output.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::client::tokens;
 use super::{Answer, Folder, eventually, free_address, get};
 
 /// A gateway process with its own configuration folder, killed with its test.
@@ -35,6 +36,7 @@ impl Gateway {
         let (address, control) = (free_address(), free_address());
         folder.write("seaworthy.toml", Self::text(address, control, gateway, listener, rest));
         let child = spawn(&folder, "seaworthy.toml", "log");
+        tokens::learn(control, folder.path("seaworthy.token"));
         let mut this = Self { folder, address, control, child };
         this.ready().await;
         this
@@ -49,6 +51,7 @@ impl Gateway {
     ) -> Self {
         folder.write("seaworthy.toml", text);
         let child = spawn(&folder, "seaworthy.toml", "log");
+        tokens::learn(control, folder.path("seaworthy.token"));
         let mut this = Self { folder, address, control, child };
         this.ready().await;
         this

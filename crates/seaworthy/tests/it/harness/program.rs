@@ -70,7 +70,7 @@ impl Agent {
         let agent = String::from_utf8(agent.stdout).unwrap();
         let (address, grpc, output) = (free_address(), free_address(), folder.path("spans"));
         let mut command = Command::new(agent.trim());
-        command.args(["start", "--exporter", "blackhole", "--debug-log", "traces"]);
+        command.args(["start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log", "logs"]);
         command.args(["--debug-log-verbosity", "detailed"]);
         command.args([
             "--otlp-http-endpoint",

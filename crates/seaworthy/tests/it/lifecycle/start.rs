@@ -55,9 +55,10 @@ async fn killed_and_started_again() {
 #[tokio::test]
 async fn one_upstream_needs_no_file() {
     let upstream = Upstream::start(|seen| async move { answer(200, &[], seen.target) }).await;
-    let (address, control) = (free_address().to_string(), free_address());
+    let (address, control, folder) = (free_address().to_string(), free_address(), Folder::new());
     let mut up = tokio::process::Command::new(env!("CARGO_BIN_EXE_seaworthy"));
     up.args(["up", "--upstream", &upstream.url(), "--listen", &address, "--control", &control.to_string()]);
+    up.current_dir(folder.path("."));
     let mut child = up.stdout(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
     crate::harness::eventually("it is ready", || async {
         get(control, "/healthz/ready").await.ok().filter(|answer| answer.status == 200)
@@ -67,6 +68,8 @@ async fn one_upstream_needs_no_file() {
     for probe in ["live", "startup"] {
         assert_eq!(get(control, &format!("/healthz/{probe}")).await.unwrap().status, 200);
     }
+    assert_eq!(get(control, "/metrics").await.unwrap().status, 401);
+    crate::harness::client::tokens::learn(control, folder.path("seaworthy.token"));
     assert!(get(control, "/metrics").await.unwrap().text().contains("http_server_request_duration_seconds"));
     child.kill().await.unwrap();
 }

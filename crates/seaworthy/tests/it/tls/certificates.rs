@@ -14,7 +14,8 @@ async fn openssl(args: &[&str]) {
 pub(super) async fn authority(folder: &Folder, name: &str) {
     let (pem, key) = (folder.path(&format!("{name}.pem")), folder.path(&format!("{name}.key")));
     let (pem, key) = (pem.to_str().unwrap(), key.to_str().unwrap());
-    let rest = ["-keyout", key, "-out", pem, "-subj", "/CN=authority", "-addext", "keyUsage=keyCertSign"];
+    let rest =
+        ["-keyout", key, "-out", pem, "-subj", "/CN=authority", "-addext", "keyUsage=keyCertSign,cRLSign"];
     openssl(&[&["req", "-x509", "-days", "2"], &KEY[..], &rest].concat()).await;
 }
 
@@ -37,4 +38,28 @@ pub(super) async fn serial(folder: &Folder, name: &str) -> String {
     let pem = folder.path(&format!("{name}.pem"));
     let output = run("openssl", &["x509", "-noout", "-serial", "-in", pem.to_str().unwrap()]).await;
     String::from_utf8(output.stdout).unwrap().trim().trim_start_matches("serial=").to_owned()
+}
+
+/// Writes the authority's list of these revoked certificates to `name.crl`.
+pub(super) async fn revocations(folder: &Folder, authority: &str, revoked: &[&str]) {
+    let path = |name: String| folder.path(&name).to_str().unwrap().to_owned();
+    let (index, list) = (path(format!("{authority}.index")), path(format!("{authority}.crl")));
+    let number = path(format!("{authority}.number"));
+    std::fs::write(&index, "").unwrap();
+    std::fs::write(&number, "01\n").unwrap();
+    let settings = format!(
+        "[ca]\ndefault_ca = own\n[own]\ndatabase = {index}\ncrlnumber = {number}\ndefault_md = sha256\n\
+         default_crl_days = 2\ncrl_extensions = more\n[more]\nauthorityKeyIdentifier = keyid\n"
+    );
+    folder.write(&format!("{authority}.cnf"), &settings);
+    let (cnf, pem, key) = (
+        path(format!("{authority}.cnf")),
+        path(format!("{authority}.pem")),
+        path(format!("{authority}.key")),
+    );
+    let signed = ["ca", "-config", &cnf, "-cert", &pem, "-keyfile", &key];
+    for name in revoked {
+        openssl(&[&signed[..], &["-revoke", &path(format!("{name}.pem"))]].concat()).await;
+    }
+    openssl(&[&signed[..], &["-gencrl", "-out", &list]].concat()).await;
 }

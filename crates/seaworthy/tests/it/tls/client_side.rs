@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
 
-use super::certificates::{authority, certificate, serial};
+use super::certificates::{authority, certificate, revocations, serial};
 use crate::harness::client::raw;
 use crate::harness::program::{Script, run};
 use crate::harness::{Folder, Gateway, Upstream, eventually};
@@ -133,6 +133,45 @@ async fn clients_may_show_a_certificate() {
     let args = ["--cert", pem.to_str().unwrap(), "--key", key.to_str().unwrap()];
     assert_eq!(curl(&gateway.folder, gateway.address, "shop.example", &args).await.unwrap(), "ahoy");
     assert_eq!(upstream.last().header("x-client-verify"), "SUCCESS");
+}
+
+/// ASVS 12.3.5: a certificate that was revoked is none, from the next reload on.
+#[tokio::test]
+async fn revoked_clients_are_refused() {
+    let folder = Folder::new();
+    for ca in ["ca", "other"] {
+        authority(&folder, ca).await;
+    }
+    certificate(&folder, "ca", "shop", "DNS:shop.example").await;
+    for (ca, who) in [("ca", "alice"), ("ca", "bob"), ("other", "carol")] {
+        certificate(&folder, ca, who, &format!("DNS:{who}")).await;
+    }
+    let both = std::fs::read_to_string(folder.path("ca.pem")).unwrap()
+        + &std::fs::read_to_string(folder.path("other.pem")).unwrap();
+    folder.write("both.pem", &both);
+    revocations(&folder, "ca", &["alice"]).await;
+    let upstream = Upstream::fixed("ahoy").await;
+    let listener = format!(
+        "[listener.tls]\n{SHOP}\nclient_auth = \"required\"\nclient_ca = \"both.pem\"\nclient_crl = \"ca.crl\""
+    );
+    let gateway = Gateway::with(folder, "", &listener, &upstream.service("")).await;
+    let ask = |who: &'static str| {
+        let gateway = &gateway;
+        async move {
+            let path = |end: &str| gateway.folder.path(&format!("{who}.{end}")).to_str().unwrap().to_owned();
+            let args = ["--cert", &path("pem"), "--key", &path("key")];
+            curl(&gateway.folder, gateway.address, "shop.example", &args).await
+        }
+    };
+    assert_eq!(ask("bob").await.unwrap(), "ahoy");
+    // carol's authority has no list: nobody knows
+    for who in ["alice", "carol"] {
+        let refused = ask(who).await.unwrap_err();
+        assert!([35, 55, 56].contains(&refused), "{who}: {refused}");
+    }
+    revocations(&gateway.folder, "ca", &["alice", "bob"]).await;
+    gateway.signal(Signal::HUP);
+    eventually("bob is refused, too", || async { ask("bob").await.err() }).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,10 @@
+use crate::agent::{Agent, PATIENCE};
 use crate::receiver;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use seaworthy_core::trace::TraceContext;
 use seaworthy_telemetry::metrics::Registry;
 use seaworthy_telemetry::traces::{Settings, Tracer};
-use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn tracer(endpoint: String, metrics: &Registry) -> Tracer {
     let settings =
@@ -28,7 +24,7 @@ fn one_request(tracer: &Tracer, parent: TraceContext) {
 
 #[test]
 fn spans_arrive_as_otlp_over_http() {
-    let (endpoint, exports) = receiver::start("200 OK");
+    let (endpoint, exports) = receiver::start::<ExportTraceServiceRequest>("/v1/traces", "200 OK");
     let tracer = tracer(endpoint, &Registry::new());
     let parent = TraceContext::generate(true);
     one_request(&tracer, parent);
@@ -54,7 +50,7 @@ fn spans_arrive_as_otlp_over_http() {
 
 #[test]
 fn a_receiver_that_refuses_is_reported_and_counted() {
-    let (endpoint, exports) = receiver::start("400 Bad Request");
+    let (endpoint, exports) = receiver::start::<ExportTraceServiceRequest>("/v1/traces", "400 Bad Request");
     let metrics = Registry::new();
     let tracer = tracer(endpoint, &metrics);
     one_request(&tracer, TraceContext::generate(true));
@@ -63,57 +59,13 @@ fn a_receiver_that_refuses_is_reported_and_counted() {
     assert!(metrics.render().contains("seaworthy_traces_spans_total{outcome=\"failed\"} 2"));
 }
 
-struct Agent(Child);
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _dead_already = self.0.kill();
-        let _status = self.0.wait();
-    }
-}
-
-/// Against a receiver that was not written here. `pip install rotel`, then `--run-ignored all` with `ROTEL_AGENT`
-/// naming its binary.
 #[test]
 #[ignore = "needs the rotel agent"]
-fn rotel_understands_what_is_sent() {
-    let agent = std::env::var("ROTEL_AGENT").expect("ROTEL_AGENT names the rotel agent's binary");
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (http, grpc) = (free(), free());
-    let mut child = Command::new(agent)
-        .args([
-            "start",
-            "--exporter",
-            "blackhole",
-            "--debug-log",
-            "traces",
-            "--debug-log-verbosity",
-            "detailed",
-        ])
-        .args(["--otlp-http-endpoint", &http.to_string(), "--otlp-grpc-endpoint", &grpc.to_string()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let _agent = Agent(child);
-    let started = Instant::now();
-    while TcpStream::connect(http).is_err() {
-        assert!(started.elapsed() < PATIENCE, "the agent does not listen");
-        std::thread::yield_now();
-    }
-
-    let tracer = tracer(format!("http://{http}/v1/traces"), &Registry::new());
+fn rotel_understands_the_spans() {
+    let agent = Agent::start("traces");
+    let tracer = tracer(agent.endpoint(), &Registry::new());
     let parent = TraceContext::generate(true);
     one_request(&tracer, parent);
     tracer.shutdown(PATIENCE).unwrap();
-
-    let mut wanted = vec!["shop-front".to_owned(), "GET /items/{id}".to_owned(), parent.trace_id_hex()];
-    for line in output.lines().map_while(Result::ok) {
-        wanted.retain(|text| !line.contains(text));
-        if wanted.is_empty() {
-            return;
-        }
-    }
-    panic!("the agent ended without showing {wanted:?}");
+    agent.shows(&["shop-front", "GET /items/{id}", &parent.trace_id_hex()]);
 }

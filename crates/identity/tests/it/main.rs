@@ -1,0 +1,27 @@
+//! Every case on both databases.
+
+mod audit;
+mod grants;
+mod harness;
+mod keys;
+mod log_in;
+mod maintenance;
+mod second_factor;
+mod sessions;
+mod tokens;
+mod users;
+
+/// Runs each named case once on SQLite and once on PostgreSQL.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case($crate::harness::Bed::sqlite().await).await; })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case($crate::harness::Bed::postgres().await).await; })*
+        }
+    };
+}
+pub(crate) use on_both;
