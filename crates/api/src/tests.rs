@@ -201,10 +201,12 @@ async fn two_credentials_are_none() {
 async fn metrics_are_scraped_and_the_document_is_served() {
     let control = control();
     let (status, body) = ask(&control, "GET", "/metrics", "").await;
-    assert!(
-        status == 200 && body.contains("seaworthy_policy_effects_total{") && body.ends_with("# EOF\n"),
-        "{body}"
-    );
+    assert!(status == 200 && body.contains("# TYPE seaworthy_policy_effects_total counter\n"), "{body}");
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+    let openmetrics = [("accept", accept), ("authorization", &format!("Bearer {TOKEN}"))];
+    let (status, body) = ask_with(&control, "GET", "/metrics", &openmetrics, "").await;
+    assert!(status == 200 && body.contains("# TYPE seaworthy_policy_effects counter\n"), "{body}");
+    assert!(body.contains("seaworthy_policy_effects_total{") && body.ends_with("# EOF\n"), "{body}");
     let (status, body) = ask(&control, "GET", "/api/v1/openapi.json", "").await;
     assert!(status == 200 && body.contains("/api/v1/services/{name}/policies"));
 }

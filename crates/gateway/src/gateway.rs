@@ -236,9 +236,14 @@ impl Gateway {
         Some(Workload::of(&known.endpoints))
     }
 
+    /// Stops accepting and begins to finish what is under way: answers end their connections from now on.
+    pub fn begin_drain(&self) {
+        self.stage.send_replace(Stage::Draining);
+    }
+
     /// Stops accepting, finishes what is under way (bounded by the drain time) and waits for it.
     pub fn drain(&self) {
-        self.stage.send_replace(Stage::Draining);
+        self.begin_drain();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {

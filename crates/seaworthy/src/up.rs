@@ -22,7 +22,6 @@ use seaworthy_api::{
 use seaworthy_gateway::access::Authenticator;
 use seaworthy_gateway::{Gateway, Options as GatewayOptions, StartError};
 use seaworthy_identity::rbac::Policy;
-use seaworthy_telemetry::metrics::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -63,12 +62,9 @@ pub(crate) enum Error {
     /// The configuration.
     #[error("the configuration cannot be used\n{0}")]
     Config(#[from] config::Error),
-    /// The logs.
-    #[error("{0}")]
-    Logs(#[from] seaworthy_telemetry::logs::Error),
-    /// The traces.
-    #[error("{0}")]
-    Traces(#[from] seaworthy_telemetry::traces::Error),
+    /// The log, metrics or traces.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -118,19 +114,17 @@ impl Options {
 /// Runs until told to stop.
 pub(crate) fn run(options: Options) -> Result<(), Error> {
     let compiled = options.load()?;
-    seaworthy_telemetry::logs::init(compiled.logs.0, &compiled.logs.1, seaworthy_defence::redact::text)?;
+    let told = telemetry::start(&compiled)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::Runtime)?;
-    let done = runtime.block_on(main(options, compiled));
+    let done = runtime.block_on(main(options, compiled, told));
     // a drain that a second signal ended still waits for its cores: the process does not
     runtime.shutdown_background();
     done
 }
 
-async fn main(options: Options, mut compiled: Compiled) -> Result<(), Error> {
-    let metrics = Registry::new();
-    metrics.collect_process();
-    let (access, tracer) = telemetry::start(&compiled, &metrics)?;
+async fn main(options: Options, mut compiled: Compiled, told: telemetry::Telemetry) -> Result<(), Error> {
+    let metrics = told.metrics.clone();
     let mut heir = Heir::of(compiled.takeover.as_deref())?;
     let threads = compiled.threads;
     let mut observer = Observer::new(&compiled, &metrics).map_err(Error::Alerts)?;
@@ -139,11 +133,11 @@ async fn main(options: Options, mut compiled: Compiled) -> Result<(), Error> {
         threads,
         cache_bytes: compiled.cache_bytes,
         metrics: metrics.clone(),
-        access: access.clone(),
-        tracer: tracer.clone(),
+        access: told.access.clone(),
+        tracer: told.tracer.clone(),
     };
     let addresses: Vec<_> = compiled.gateway.listeners.iter().map(|listener| listener.address).collect();
-    let mut jobs = JobsThread::new(&metrics, &tracer, observer.alerts());
+    let mut jobs = JobsThread::new(&metrics, &told.tracer, observer.alerts());
     let mut callers = Callers::new(tokio::runtime::Handle::current(), jobs.identities(), &metrics);
     callers.dress(&mut compiled.gateway, &compiled.callers).map_err(Error::Callers)?;
     let authority =
@@ -219,20 +213,25 @@ async fn main(options: Options, mut compiled: Compiled) -> Result<(), Error> {
     let mut reloads = Reloads::new(options, &compiled, Arc::clone(&gateway), sockets, jobs, services, doors);
     let why = live(&mut reloads, &mut signals, compiled.takeover.as_deref()).await?;
     tracing::info!(why, timeout = ?gateway.drain_timeout(), "draining");
-    lifecycle.enter(Phase::Draining);
-    // before the store is closed: what was noticed last is written there
     let observed = tokio::task::spawn_blocking(reloads.stop_observing());
-    let _ = tokio::time::timeout(OBSERVED_WITHIN, observed).await;
-    let worked = reloads.stop_jobs();
+    let jobs = reloads.take_jobs();
     let services = reloads.take_services();
     // closes our copies of the listening sockets: the kernel must not complete connections that nobody will serve
     drop(reloads);
+    // before anybody is told: whoever sees that it is not ready finds that answers end their connections
+    gateway.begin_drain();
+    lifecycle.enter(Phase::Draining);
     if why == TAKEN_OVER {
         // the successor answers on the control listener now; two voices there would contradict each other
         served.abort();
     }
     let draining = Arc::clone(&gateway);
     let drained = tokio::task::spawn_blocking(move || draining.drain());
+    let worked = async {
+        // before the store is closed: what was noticed last is written there
+        let _ = tokio::time::timeout(OBSERVED_WITHIN, observed).await;
+        jobs.stop().await
+    };
     let finished = tokio::spawn(async move {
         let _ = tokio::join!(drained, worked);
         // replicas answer what is under way, and jobs may call them
@@ -247,14 +246,7 @@ async fn main(options: Options, mut compiled: Compiled) -> Result<(), Error> {
     finish(finished, &mut signals).await;
     served.abort();
     let patience = Duration::from_secs(2);
-    let flushed = tokio::task::spawn_blocking(move || {
-        if let Some(access) = access {
-            access.flush(patience);
-        }
-        if let Err(error) = tracer.shutdown(patience) {
-            tracing::warn!(%error, "traces were lost at the end");
-        }
-    });
+    let flushed = tokio::task::spawn_blocking(move || told.finish(patience));
     let _ = flushed.await;
     tracing::info!("stopped");
     Ok(())

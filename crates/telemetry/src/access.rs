@@ -14,6 +14,7 @@
 //! ```
 
 pub(crate) mod escape;
+mod exported;
 mod line;
 mod record;
 mod redact;
@@ -27,6 +28,7 @@ mod tests;
 pub use record::Record;
 pub use settings::Settings;
 
+use crate::logs::otlp;
 use crate::metrics::{Counter, Registry};
 use redact::Redaction;
 use std::io::Write;
@@ -42,16 +44,27 @@ struct Inner {
     settings: Settings,
     redaction: Redaction,
     writer: Writer,
+    exporter: Option<otlp::Exporter>,
     left_out: Counter,
 }
 
 impl AccessLog {
     /// Starts the thread that writes to `to`.
     pub fn start(settings: Settings, to: impl Write + Send + 'static, metrics: &Registry) -> Self {
+        Self::start_with(settings, to, metrics, None)
+    }
+
+    /// [`start`](Self::start), with what is written sent by `exporter`, too.
+    pub fn start_with(
+        settings: Settings,
+        to: impl Write + Send + 'static,
+        metrics: &Registry,
+        exporter: Option<otlp::Exporter>,
+    ) -> Self {
         let redaction = Redaction::new(&settings);
         let writer = Writer::start(to, settings.queue, metrics);
         let left_out = writer::lines(metrics, "sampled_out");
-        Self(Arc::new(Inner { settings, redaction, writer, left_out }))
+        Self(Arc::new(Inner { settings, redaction, writer, exporter, left_out }))
     }
 
     /// Request headers to write besides `user-agent`: those that a [`Record`] should hold.
@@ -72,6 +85,9 @@ impl AccessLog {
     /// Writes a record, whatever its outcome.
     pub fn write(&self, record: &Record<'_>) {
         self.0.writer.send(line::render(record, &self.0.settings, &self.0.redaction));
+        if let Some(exporter) = &self.0.exporter {
+            exported::send(record, &self.0.settings, &self.0.redaction, exporter);
+        }
     }
 
     /// Writes a record if it is [wanted](Self::wants).

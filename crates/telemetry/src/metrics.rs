@@ -40,6 +40,8 @@ use std::time::SystemTime;
 
 /// What `render` writes, for a `Content-Type` header.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What `render_text` writes, for a `Content-Type` header.
+pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How many series a family may have unless said otherwise.
 pub const DEFAULT_SERIES_LIMIT: usize = 2_000;
 
@@ -122,6 +124,11 @@ impl Registry {
     /// Everything as OpenMetrics text, families in the order of their names.
     pub fn render(&self) -> String {
         render::render(self.snapshot())
+    }
+
+    /// Everything in Prometheus' own text format, for what reads no OpenMetrics. Without exemplars.
+    pub fn render_text(&self) -> String {
+        render::render_text(self.snapshot())
     }
 
     /// When counting began.

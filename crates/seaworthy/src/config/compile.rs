@@ -22,7 +22,7 @@ use seaworthy_gateway::settings::{
 };
 use seaworthy_identity::rbac::Permission;
 use seaworthy_resilience::outlier;
-use seaworthy_telemetry::{access, logs, traces};
+use seaworthy_telemetry::{access, logs, metrics, traces};
 
 use seaworthy_supervisor::settings::Port;
 
@@ -49,6 +49,8 @@ pub(crate) struct Compiled {
     pub(crate) access: Option<access::Settings>,
     /// Traces.
     pub(crate) traces: Option<traces::Settings>,
+    pub(crate) metrics_otlp: Option<metrics::otlp::Settings>,
+    pub(crate) logs_otlp: Option<logs::otlp::Settings>,
     /// The take-over socket.
     pub(crate) takeover: Option<PathBuf>,
     /// Jobs, where they are switched on.
@@ -209,6 +211,8 @@ pub(super) fn compile(
         logs: telemetry::logs(&file.telemetry, problems),
         access: telemetry::access(&file.telemetry, problems),
         traces: file.telemetry.traces.as_ref().map(|traces| telemetry::traces(traces, problems)),
+        metrics_otlp: file.telemetry.metrics_otlp.as_ref().map(|to| telemetry::metrics_otlp(to, problems)),
+        logs_otlp: file.telemetry.logs_otlp.as_ref().map(|to| telemetry::logs_otlp(to, problems)),
         processes,
         run_folder: folder.join(process::run_folder(file, environment)),
         takeover: gateway.takeover.as_ref().map(|path| folder.join(path)),

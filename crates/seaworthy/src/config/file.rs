@@ -14,7 +14,7 @@ pub(crate) mod process;
 pub(crate) mod telemetry;
 
 pub(crate) use answers::{Cache, Cors, Fallback, SecurityHeaders};
-pub(crate) use telemetry::{Access, History, Stories, Telemetry, Traces};
+pub(crate) use telemetry::{Access, History, LogsOtlp, MetricsOtlp, Stories, Telemetry, Traces};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -183,6 +183,32 @@ fn a_log_filter_is_checked_before_it_is_needed() {
 }
 
 #[test]
+fn receivers_of_otlp_are_checked() {
+    check(
+        &format!(
+            "{SHOP}[telemetry.metrics_otlp]\nendpoint = \"https://otel:4318/v1/metrics\"\ninterval = \"1ms\"\n\
+             [telemetry.logs_otlp]\nendpoint = \"http://otel:4318\"\nqueue = 0\n"
+        ),
+        expect![[r#"
+            seaworthy.toml:4:12: "https://otel:4318/v1/metrics" is no OTLP receiver of metrics
+              | endpoint = "https://otel:4318/v1/metrics"
+              |            ^
+              = write "http://HOST:4318/v1/metrics"
+            seaworthy.toml:5:12: must be at least 1 s
+              | interval = "1ms"
+              |            ^
+            seaworthy.toml:7:12: "http://otel:4318" is no OTLP receiver of logs
+              | endpoint = "http://otel:4318"
+              |            ^
+              = write "http://HOST:4318/v1/logs"
+            seaworthy.toml:8:9: must be at least 1: without a queue nothing is sent
+              | queue = 0
+              |         ^
+            4 problems found"#]],
+    );
+}
+
+#[test]
 fn headers_for_the_log_are_checked() {
     check(
         &format!(

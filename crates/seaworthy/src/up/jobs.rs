@@ -96,11 +96,23 @@ impl JobsThread {
         }
     }
 
+    /// What ends its part in jobs. Nothing changes until it is asked to.
+    pub(super) fn ending(&mut self) -> Ending {
+        Ending { orders: self.orders.take() }
+    }
+}
+
+/// Ends this process's part in jobs.
+pub(super) struct Ending {
+    orders: Option<mpsc::Sender<Order>>,
+}
+
+impl Ending {
     /// Takes no more jobs and lets those under way finish, as long as the configuration allows. What comes back resolves
     /// when that is done.
-    pub(super) fn stop(&mut self) -> oneshot::Receiver<()> {
+    pub(super) fn stop(self) -> oneshot::Receiver<()> {
         let (done, wait) = oneshot::channel();
-        if let Some(orders) = self.orders.take() {
+        if let Some(orders) = self.orders {
             // a full channel loses the receiver's sender: the wait ends at once
             let _ = orders.try_send(Order::Stop(done));
         }

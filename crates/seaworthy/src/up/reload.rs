@@ -82,10 +82,12 @@ impl Fixed {
             authority: compiled.authority.as_ref().map(|one| (one.folder.clone(), one.domain.clone())),
             jobs: compiled.jobs.as_ref().map(|jobs| Secret::new(jobs.fixed())),
             telemetry: format!(
-                "{:?} {:?} {:?} {:?} {:?} {}",
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
                 compiled.logs,
                 compiled.access,
                 compiled.traces,
+                compiled.metrics_otlp,
+                compiled.logs_otlp,
                 compiled.history,
                 compiled.stories,
                 compiled.alerts.is_some()
@@ -262,9 +264,9 @@ impl Reloads {
         self.doors.observer.stop()
     }
 
-    /// Ends its part in jobs; what comes back resolves when they are done.
-    pub(super) fn stop_jobs(&mut self) -> tokio::sync::oneshot::Receiver<()> {
-        self.jobs.stop()
+    /// Gives away what ends the part in jobs.
+    pub(super) fn take_jobs(&mut self) -> super::jobs::Ending {
+        self.jobs.ending()
     }
 
     /// Gives the services that are run here away, to be ended.

@@ -11,6 +11,7 @@ mod harness;
 mod cache;
 mod cli;
 mod clients;
+mod dashboard;
 mod effects;
 mod failures;
 mod headers;

@@ -131,3 +131,51 @@ async fn a_stranger_does_not_decide_what_is_recorded() {
     exchange(gateway.address, "GET", "/", &[("traceparent", SAMPLED)], "").await;
     received(&agent, &mut gateway, 2).await;
 }
+
+/// What the agent shows under headings of this kind.
+fn shown(text: &str, heading: &str) -> String {
+    let kinds = ["ResourceSpans #", "ResourceMetrics #", "ResourceLog #"];
+    let mut under = "";
+    let lines = text.lines().filter(|line| {
+        under = kinds.into_iter().find(|kind| line.starts_with(kind)).unwrap_or(under);
+        under == heading
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn one_id_leads_from_the_client_to_spans_logs_and_metrics() {
+    let upstream = Upstream::start(|_| async { answer(500, &[], "") }).await;
+    let folder = Folder::new();
+    let agent = Agent::start(&folder).await;
+    let told = format!(
+        "{}[telemetry.traces]\nendpoint = \"http://{to}/v1/traces\"\nsample = 0.0\n\
+         [telemetry.metrics_otlp]\nendpoint = \"http://{to}/v1/metrics\"\n\
+         [telemetry.logs_otlp]\nendpoint = \"http://{to}/v1/logs\"\nservice_name = \"shop-front\"\n",
+        upstream.service(""),
+        to = agent.address
+    );
+    let proxy = "trusted_proxies = [\"127.0.0.1\"]";
+    let mut gateway = Gateway::with(folder, "", proxy, &told).await;
+    let secret = "/items?token=hunter2";
+    exchange(gateway.address, "GET", secret, &[("traceparent", SAMPLED)], "").await;
+    let [trace, _, _] = parts(SAMPLED);
+    assert!(upstream.last().header("traceparent").contains(&trace));
+    gateway.signal(Signal::TERM);
+    gateway.ended().await;
+    let text = eventually("spans, values and lines arrive", || async {
+        let text = agent.text();
+        let arrived = ["ResourceSpans", "ResourceLog", "ResourceMetrics"].map(|part| text.contains(part));
+        (arrived == [true; 3]).then_some(text)
+    })
+    .await;
+    let id = format!("Trace ID       : {trace}");
+    assert!(shown(&text, "ResourceSpans #").contains(&id), "{text}");
+    let lines = shown(&text, "ResourceLog #");
+    assert!(lines.contains(&id) && lines.contains("Str(shop-front)"), "{text}");
+    assert!(lines.contains("http.response.status_code: Int(500)"), "{text}");
+    assert!(lines.contains("Body: Str(draining)"), "{text}");
+    let values = shown(&text, "ResourceMetrics #");
+    assert!(values.contains("Exemplar #0") && values.contains(&trace), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}

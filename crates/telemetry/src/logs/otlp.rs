@@ -15,7 +15,7 @@ use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{
-    BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter, SdkLogger, SdkLoggerProvider,
+    BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter, SdkLogRecord, SdkLogger, SdkLoggerProvider,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -154,32 +154,49 @@ impl Exporter {
         self.0.delivering(|provider| provider.shutdown_with_timeout(patience))
     }
 
-    fn send(&self, event: &Event<'_>, ids: Option<Ids>) {
+    /// A place in the queue, for one record. Without one it is dropped, and counted.
+    fn has_room(&self) -> bool {
         let pipeline = &*self.0;
         // counted here because the processor tells what it dropped only when it stops
         let full = pipeline.waiting.fetch_add(1, Ordering::Relaxed) >= pipeline.queue;
         if full || pipeline.stopped.load(Ordering::Relaxed) {
             pipeline.waiting.fetch_sub(1, Ordering::Relaxed);
-            return pipeline.dropped.inc();
+            pipeline.dropped.inc();
+            return false;
         }
-        let mut fields = Fields::new(pipeline.redact);
-        event.record(&mut fields);
-        let mut record = pipeline.logger.create_log_record();
-        record.set_timestamp(SystemTime::now());
-        record.set_target(event.metadata().target());
-        let (severity, text) = severity(*event.metadata().level());
-        record.set_severity_number(severity);
+        true
+    }
+
+    /// Sends a record that `fill` completes; `fill` is called only where there is room for one.
+    pub(crate) fn record(&self, level: Level, fill: impl FnOnce(&mut SdkLogRecord)) {
+        if !self.has_room() {
+            return;
+        }
+        let mut record = self.0.logger.create_log_record();
+        let (number, text) = severity(level);
+        record.set_severity_number(number);
         record.set_severity_text(text);
-        // what the event says itself is nearer than what its span does
-        if let Some(ids) = fields.ids.or(ids) {
-            let span = ids.span.map_or(SpanId::INVALID, SpanId::from_bytes);
-            record.set_trace_context(TraceId::from_bytes(ids.trace), span, Some(TraceFlags::SAMPLED));
-        }
-        if let Some(message) = fields.message {
-            record.set_body(message.into());
-        }
-        record.add_attributes(fields.others);
-        pipeline.logger.emit(record);
+        fill(&mut record);
+        self.0.logger.emit(record);
+    }
+
+    fn send(&self, event: &Event<'_>, ids: Option<Ids>) {
+        let pipeline = &*self.0;
+        self.record(*event.metadata().level(), |record| {
+            let mut fields = Fields::new(pipeline.redact);
+            event.record(&mut fields);
+            record.set_timestamp(SystemTime::now());
+            record.set_target(event.metadata().target());
+            // what the event says itself is nearer than what its span does
+            if let Some(ids) = fields.ids.or(ids) {
+                let span = ids.span.map_or(SpanId::INVALID, SpanId::from_bytes);
+                record.set_trace_context(TraceId::from_bytes(ids.trace), span, Some(TraceFlags::SAMPLED));
+            }
+            if let Some(message) = fields.message {
+                record.set_body(message.into());
+            }
+            record.add_attributes(fields.others);
+        });
     }
 }
 

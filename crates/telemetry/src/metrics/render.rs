@@ -12,6 +12,34 @@ use std::fmt;
 
 pub(super) fn render(families: BTreeMap<String, Family>) -> String {
     let exemplars = exemplars(&families);
+    let out = encode(families);
+    if exemplars.iter().any(Option::is_some) { exemplar::add(&out, exemplars.into_iter()) } else { out }
+}
+
+/// Prometheus' own text format, 0.0.4: counters are described under their full names, there are neither units nor
+/// exemplars, and nothing marks the end.
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+pub(super) fn render_text(families: BTreeMap<String, Family>) -> String {
+    let mut out = String::new();
+    let mut help = None;
+    // no value holds a line's end: it is escaped
+    for line in encode(families).lines() {
+        if let Some(text) = line.strip_prefix("# HELP ") {
+            help = text.split_once(' ').map(|(_, text)| text.replace(r#"\""#, "\""));
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
+        {
+            let ending = if kind == "counter" { "_total" } else { "" };
+            let help = help.take().unwrap_or_default();
+            out.push_str(&format!("# HELP {name}{ending} {help}\n# TYPE {name}{ending} {kind}\n"));
+        } else if !line.starts_with("# ") {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn encode(families: BTreeMap<String, Family>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Families(families)));
     let mut out = String::new();
@@ -19,7 +47,7 @@ pub(super) fn render(families: BTreeMap<String, Family>) -> String {
         // writing to a string fails only where a value of ours cannot be encoded
         tracing::error!(%error, "metrics could not be rendered");
     }
-    if exemplars.iter().any(Option::is_some) { exemplar::add(&out, exemplars.into_iter()) } else { out }
+    out
 }
 
 /// One for each bucket that is going to be shown, in that order.

@@ -166,6 +166,21 @@ pool_memory_bytes 1.5
 # EOF
 "##;
     assert_eq!(registry.render(), expected);
+    let expected = r##"# HELP http_server_request_duration_seconds how long
+# TYPE http_server_request_duration_seconds histogram
+http_server_request_duration_seconds_sum{http_route="/items/{id}"} 0.25
+http_server_request_duration_seconds_count{http_route="/items/{id}"} 1
+http_server_request_duration_seconds_bucket{le="0.1",http_route="/items/{id}"} 0
+http_server_request_duration_seconds_bucket{le="1.0",http_route="/items/{id}"} 1
+http_server_request_duration_seconds_bucket{le="+Inf",http_route="/items/{id}"} 1
+# HELP odd_name_total x
+# TYPE odd_name_total counter
+odd_name_total{a_b_c="q\"\\\n"} 1
+# HELP pool_memory_bytes in "use"\nnow
+# TYPE pool_memory_bytes gauge
+pool_memory_bytes 1.5
+"##;
+    assert_eq!(registry.render_text(), expected);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use seaworthy_oauth::jwt::{self, Algorithm, Keys};
 use seaworthy_oauth::oidc::LoginSettings;
 
 use super::Files;
+use super::telemetry;
 use crate::config::file::identity::{Auth, AuthTable, Introspection, Issuer, Login, WAYS};
 use crate::config::file::{File, Route};
 use crate::config::problem::{Problems, nearest};
@@ -154,18 +155,7 @@ pub(super) fn syslog(file: &File, problems: &mut Problems) -> Option<Syslog> {
 
 /// A collector of the audit log.
 pub(super) fn collector(file: &File, problems: &mut Problems) -> Option<String> {
-    let written = file.identity.audit_otlp.as_ref()?;
-    let uri = written.value.parse::<http::Uri>().ok();
-    let fits = uri.is_some_and(|uri| {
-        let authority = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        uri.scheme_str() == Some("http") && authority && uri.path().len() > 1 && uri.query().is_none()
-    });
-    if !fits {
-        let suggestion = Some("write \"http://HOST:4318/v1/logs\"".to_owned());
-        let message = format!("\"{}\" is no OTLP receiver of logs", written.value);
-        problems.suggest(written.span.clone(), message, suggestion);
-    }
-    fits.then(|| written.value.clone())
+    file.identity.audit_otlp.as_ref().and_then(|written| telemetry::otlp(written, "logs", problems))
 }
 
 fn receiver(text: &str) -> Option<Syslog> {

@@ -1,12 +1,14 @@
-//! Logs and traces.
+//! Logs, metrics and traces.
 
 use std::path::Path;
 use std::time::Duration;
 
-use seaworthy_telemetry::{access, history, logs, story, traces};
+use seaworthy_telemetry::{access, history, logs, metrics, story, traces};
 
 use super::ratio;
-use crate::config::file::{Access, History, LogFormat, Stories, Telemetry, Traces, TrustParent};
+use crate::config::file::{
+    Access, History, LogFormat, LogsOtlp, MetricsOtlp, Stories, Telemetry, Traces, TrustParent,
+};
 use crate::config::problem::Problems;
 use crate::config::setting::{At, Policy};
 
@@ -162,10 +164,51 @@ pub(super) fn traces(written: &Traces, problems: &mut Problems) -> traces::Setti
             TrustParent::TrustedProxies => traces::Trust::Proxies,
             TrustParent::Never => traces::Trust::Never,
         },
-        endpoint: written.endpoint.clone(),
+        endpoint: otlp(&written.endpoint, "traces", problems).unwrap_or_default(),
         service: written.service_name.clone(),
         sample: written.sample,
         parent_based: written.parent_based,
         ..traces::Settings::default()
     }
+}
+
+/// Where metrics go besides `/metrics`.
+pub(super) fn metrics_otlp(written: &MetricsOtlp, problems: &mut Problems) -> metrics::otlp::Settings {
+    if written.interval < Duration::from_secs(1) {
+        problems.push(written.spans.of("interval"), "must be at least 1 s");
+    }
+    metrics::otlp::Settings {
+        endpoint: otlp(&written.endpoint, "metrics", problems).unwrap_or_default(),
+        service: written.service_name.clone(),
+        interval: written.interval,
+        ..metrics::otlp::Settings::default()
+    }
+}
+
+/// Where the log goes besides the lines.
+pub(super) fn logs_otlp(written: &LogsOtlp, problems: &mut Problems) -> logs::otlp::Settings {
+    if written.queue == 0 {
+        problems.push(written.spans.of("queue"), "must be at least 1: without a queue nothing is sent");
+    }
+    logs::otlp::Settings {
+        endpoint: otlp(&written.endpoint, "logs", problems).unwrap_or_default(),
+        service: written.service_name.clone(),
+        queue: written.queue,
+        ..logs::otlp::Settings::default()
+    }
+}
+
+/// The full address of an OTLP receiver of `signal`.
+pub(super) fn otlp(written: &At<String>, signal: &str, problems: &mut Problems) -> Option<String> {
+    let uri = written.value.parse::<http::Uri>().ok();
+    let fits = uri.is_some_and(|uri| {
+        let authority = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        uri.scheme_str() == Some("http") && authority && uri.path().len() > 1 && uri.query().is_none()
+    });
+    if !fits {
+        let suggestion = Some(format!("write \"http://HOST:4318/v1/{signal}\""));
+        let message = format!("\"{}\" is no OTLP receiver of {signal}", written.value);
+        problems.suggest(written.span.clone(), message, suggestion);
+    }
+    fits.then(|| written.value.clone())
 }

@@ -20,6 +20,10 @@ settings! {
         access: Policy<Access> = Policy::Inherit,
         /// OpenTelemetry traces over OTLP. Without it: none; trace headers pass through.
         traces: Option<Traces> = None,
+        /// Metrics over OTLP, besides `/metrics`. Without it: none.
+        metrics_otlp: Option<MetricsOtlp> = None,
+        /// The log and the access log over OTLP, besides the lines. Without it: none.
+        logs_otlp: Option<LogsOtlp> = None,
         /// What metrics were: for alerts, objectives and charts. `false`: none of these.
         history: Policy<History> = Policy::Inherit,
         /// What single requests went through, in memory. `false`: none.
@@ -73,7 +77,7 @@ settings! {
     /// OpenTelemetry traces over OTLP/HTTP.
     struct Traces {
         /// The receiver's full address.
-        endpoint: String = "http://127.0.0.1:4318/v1/traces".to_owned(),
+        endpoint: At<String> = At { value: "http://127.0.0.1:4318/v1/traces".to_owned(), span: 0..0 },
         /// The share of new traces, 0 to 1, that are recorded.
         sample: f64 = 0.01,
         /// Whose `traceparent` is continued. For others a new trace begins: a stranger could otherwise have every request
@@ -81,6 +85,26 @@ settings! {
         trust_parent: TrustParent = TrustParent::TrustedProxies,
         /// Whether a continued trace's own decision holds.
         parent_based: bool = true,
+        /// `service.name` of what is sent.
+        service_name: String = "seaworthy".to_owned(),
+    }
+
+    /// Metrics over OTLP/HTTP: every value, cumulative, at an interval.
+    struct MetricsOtlp {
+        /// The receiver's full address.
+        endpoint: At<String> = At { value: "http://127.0.0.1:4318/v1/metrics".to_owned(), span: 0..0 },
+        /// How often they are sent.
+        interval: Duration = secs(60),
+        /// `service.name` of what is sent.
+        service_name: String = "seaworthy".to_owned(),
+    }
+
+    /// The log over OTLP/HTTP: what passes `filter`, and every line of the access log, each with its trace.
+    struct LogsOtlp {
+        /// The receiver's full address.
+        endpoint: At<String> = At { value: "http://127.0.0.1:4318/v1/logs".to_owned(), span: 0..0 },
+        /// Most events that wait to be sent; more are dropped and counted.
+        queue: usize = 4_096,
         /// `service.name` of what is sent.
         service_name: String = "seaworthy".to_owned(),
     }

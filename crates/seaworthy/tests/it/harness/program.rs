@@ -55,7 +55,7 @@ pub(crate) async fn client(name: &str, args: &[&str]) -> String {
     out.into_owned()
 }
 
-/// An OpenTelemetry agent, killed with its test, that writes every span it gets to a file.
+/// An OpenTelemetry agent, killed with its test, that writes whatever it gets to a file.
 pub(crate) struct Agent {
     _child: Child,
     output: PathBuf,
@@ -71,6 +71,7 @@ impl Agent {
         let (address, grpc, output) = (free_address(), free_address(), folder.path("spans"));
         let mut command = Command::new(agent.trim());
         command.args(["start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log", "logs"]);
+        command.args(["--debug-log", "metrics"]);
         command.args(["--debug-log-verbosity", "detailed"]);
         command.args([
             "--otlp-http-endpoint",
