@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longest wait for anything that should come about. Reaching it is a failure, so it may be generous.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks again and again until `look` sees something.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(

@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod alerts;
 mod cache;
 mod cli;
 mod clients;
