@@ -36,6 +36,14 @@ pub static ALGORITHMS: &[&Algorithm] = &[
     &d::ecod::copod::COPOD,
     &d::pca::PCA,
     &d::mad::MAD,
+    &d::ocsvm::OCSVM,
+    &d::loda::LODA,
+    &d::cblof::CBLOF,
+    &d::mcd::MCD,
+    &d::gmm::GMM,
+    &d::kde::KDE,
+    &d::abod::ABOD,
+    &d::inne::INNE,
 ];
 
 impl Algorithm {

@@ -30,10 +30,6 @@ impl Writer {
         self.raw(&(value as u64).to_le_bytes());
     }
 
-    pub(crate) fn bits(&mut self, value: u64) {
-        self.raw(&value.to_le_bytes());
-    }
-
     pub(crate) fn number(&mut self, value: f64) {
         self.raw(&value.to_le_bytes());
     }
@@ -94,7 +90,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn bits(&mut self) -> Result<u64, Error> {
+    fn bits(&mut self) -> Result<u64, Error> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::Error;
 use crate::bytes::{Reader, Writer};
 use crate::table::Rows;
-use crate::{Error, statistics};
 
 /// No detector sees a greater number.
 const FAR: f64 = 1e100;
@@ -121,9 +121,4 @@ impl Standard {
         }
         Ok(Self { mean, deviation })
     }
-}
-
-/// The middle of what is near: for detectors that need one number of a column.
-pub(crate) fn column_median(rows: Rows<'_>, column: usize) -> f64 {
-    statistics::median(&mut rows.column(column).collect::<Vec<f64>>())
 }

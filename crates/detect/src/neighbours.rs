@@ -167,12 +167,22 @@ impl Neighbours {
         wanted.min(self.rows - 1).max(1)
     }
 
-    /// The `k` nearest of each row, from the nearest on, given to `each` in any order: one call per row.
+    /// The `k` nearest of each row, from the nearest on, given to `each`: one call per row.
     pub(crate) fn query<T: Send>(
         &self,
         rows: Rows<'_>,
         k: usize,
         each: impl Fn(&Nearest) -> T + Sync,
+    ) -> Vec<T> {
+        self.query_points(rows, k, |_, nearest| each(nearest))
+    }
+
+    /// The same, `each` getting the row as well, turned like the rows of [`Neighbours::point`].
+    pub(crate) fn query_points<T: Send>(
+        &self,
+        rows: Rows<'_>,
+        k: usize,
+        each: impl Fn(&[f64], &Nearest) -> T + Sync,
     ) -> Vec<T> {
         let size = (8192 / rows.columns).clamp(1, 128) * rows.columns;
         let work = |values: &[f64]| {
@@ -187,7 +197,7 @@ impl Neighbours {
                     None => row,
                 };
                 self.search(point, None, &mut nearest);
-                each(&nearest)
+                each(point, &nearest)
             };
             values.chunks_exact(rows.columns).map(one).collect::<Vec<T>>()
         };
@@ -233,14 +243,6 @@ impl Neighbours {
         for (column, value) in out.iter_mut().enumerate() {
             *value = block[column * BLOCK + place % BLOCK];
         }
-    }
-
-    pub(crate) fn turn(&self, row: &[f64]) -> Vec<f64> {
-        let mut out = row.to_vec();
-        if let Some(rotation) = &self.rotation {
-            rotation.one(row, &mut out);
-        }
-        out
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

@@ -8,13 +8,15 @@ use crate::distinct::Distinct;
 use crate::neighbours::{Metric, Nearest, Neighbours};
 use crate::parameters::{Default, Kind, Parameter, Settings};
 use crate::scorer::{Fitted, Scorer};
+use crate::statistics;
 use crate::table::Rows;
 
 #[cfg(test)]
 mod tests;
 
 /// As PyOD's (scikit-learn's) where no row occurs twice. There the density of rows that are equal is a division by
-/// almost zero, and scores around them reach 10⁹; here neighbours are different rows (the paper's k-distinct-distance).
+/// almost zero, and scores around them reach 10⁹; here no place is denser than a small part of the usual distance to
+/// the k-th neighbour allows.
 pub(crate) static LOF: Algorithm = Algorithm {
     name: "LOF",
     aliases: &["local_outlier_factor"],
@@ -29,9 +31,10 @@ pub(crate) static LOF: Algorithm = Algorithm {
         MINKOWSKI,
         Parameter {
             name: "duplicates",
-            about: "distinct: equal rows are one neighbour; count: each is one, as in PyOD",
-            default: Default::Text("distinct"),
-            kind: Kind::Choice(&["distinct", "count"]),
+            about: "bounded: equal rows are neighbours, up to a greatest density; distinct: equal rows are one \
+                    neighbour (the paper's k-distinct-distance); count: as PyOD, densities without bound",
+            default: Default::Text("bounded"),
+            kind: Kind::Choice(&["bounded", "distinct", "count"]),
         },
     ],
     seeded: false,
@@ -46,14 +49,18 @@ struct Lof {
     /// For each row the distance to its k-th neighbour, and its density.
     reach: Vec<f64>,
     density: Vec<f64>,
+    floor: f64,
 }
 
 /// scikit-learn's guard against dividing by zero.
 const LEAST: f64 = 1e-10;
+/// The part of the usual distance to the k-th neighbour that mean distances are taken to be at least.
+const PART: f64 = 0.1;
 
 fn fit(rows: Rows<'_>, settings: &Settings) -> Result<Fitted, Error> {
     let metric = Metric::of(settings.number("p").unwrap_or(2.0));
-    let distinct = if settings.text("duplicates") == "count" { None } else { Distinct::find(rows) };
+    let rule = settings.text("duplicates");
+    let distinct = if rule == "distinct" { Distinct::find(rows) } else { None };
     let kept = distinct.as_ref().map_or(rows, |distinct| distinct.rows(rows.columns));
     let neighbours = Neighbours::new(kept, metric);
     let k = neighbours.most_others(settings.integer("n_neighbors").unwrap_or(20));
@@ -61,19 +68,21 @@ fn fit(rows: Rows<'_>, settings: &Settings) -> Result<Fitted, Error> {
         neighbours.of_each(k, |nearest| (nearest.distances().to_vec(), nearest.rows().to_vec()));
     let reach: Vec<f64> =
         found.iter().map(|(distances, _)| distances.last().copied().unwrap_or(0.0)).collect();
-    let density: Vec<f64> = found.iter().map(|(distances, rows)| density(distances, rows, &reach)).collect();
+    let floor = if rule == "bounded" { PART * statistics::median(&mut reach.clone()) } else { 0.0 };
+    let density: Vec<f64> =
+        found.iter().map(|(distances, rows)| density(distances, rows, &reach, floor)).collect();
     let factor = |at: usize| factor(density[at], &found[at].1, &density);
     let mut scores: Vec<f64> = (0..kept.len()).map(factor).collect();
     if let Some(distinct) = distinct {
         scores = distinct.spread(&scores);
     }
-    Ok(Fitted { scorer: Box::new(Lof { neighbours, k, reach, density }), scores })
+    Ok(Fitted { scorer: Box::new(Lof { neighbours, k, reach, density, floor }), scores })
 }
 
 /// One through the mean distance at which neighbours are reached.
-fn density(distances: &[f64], rows: &[u32], reach: &[f64]) -> f64 {
+fn density(distances: &[f64], rows: &[u32], reach: &[f64], floor: f64) -> f64 {
     let sum: f64 = distances.iter().zip(rows).map(|(distance, row)| distance.max(reach[*row as usize])).sum();
-    1.0 / (sum / distances.len().max(1) as f64 + LEAST)
+    1.0 / ((sum / distances.len().max(1) as f64).max(floor) + LEAST)
 }
 
 /// How much denser it is around the neighbours, on average.
@@ -86,14 +95,19 @@ fn factor(own: f64, rows: &[u32], density: &[f64]) -> f64 {
 
 impl Lof {
     fn one(&self, nearest: &Nearest) -> f64 {
-        factor(density(nearest.distances(), nearest.rows(), &self.reach), nearest.rows(), &self.density)
+        factor(
+            density(nearest.distances(), nearest.rows(), &self.reach, self.floor),
+            nearest.rows(),
+            &self.density,
+        )
     }
 
     fn read(from: &mut Reader<'_>, columns: usize) -> Result<Self, Error> {
         let k = from.within(1, 10_000)?;
         let neighbours = Neighbours::read(from, columns)?;
         let (reach, density) = (from.exactly(neighbours.len())?, from.exactly(neighbours.len())?);
-        Ok(Self { neighbours, k, reach, density })
+        let floor = from.number()?;
+        Ok(Self { neighbours, k, reach, density, floor })
     }
 }
 
@@ -107,5 +121,6 @@ impl Scorer for Lof {
         self.neighbours.write(out);
         out.numbers(&self.reach);
         out.numbers(&self.density);
+        out.number(self.floor);
     }
 }
