@@ -40,7 +40,7 @@ fn password(visit: &Visit, must_change: bool) -> Markup {
         label for="current" { "Password as it is" }
         input #current name="current" type="password" autocomplete="current-password" required maxlength="1024";
         label for="new" { "New password" }
-        input #new name="new" type="password" autocomplete="new-password" required minlength="8" maxlength="1024"
+        input #new name="new" type="password" autocomplete="new-password" required minlength="12" maxlength="128"
             aria-describedby="new-hint";
         p.muted #new-hint { "Long is better than odd: a few words that nobody would guess." }
         button.primary type="submit" { "Change password" }

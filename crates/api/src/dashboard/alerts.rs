@@ -27,7 +27,8 @@ pub(super) async fn main(visit: &Visit) -> Markup {
     let title = heading(&html! { "Alerts" }, &html! {});
     let Some(alerts) = &visit.control.insight.alerts else { return html! { (title) (off()) } };
     let all = alerts.list(&Matchers::default(), MOST);
-    let (firing, over): (Vec<_>, Vec<_>) = all.iter().partition(|view| view.alert.is_firing());
+    let (mut firing, over): (Vec<_>, Vec<_>) = all.iter().partition(|view| view.alert.is_firing());
+    firing.sort_by_key(|view| std::cmp::Reverse(view.alert.severity()));
     html! {
         (title)
         (section("firing", "Firing", &html! {}, &now(visit, &firing)))
@@ -91,7 +92,11 @@ fn row(visit: &Visit, view: &AlertView) -> Markup {
             td { (severity(alert.severity())) }
             td {
                 (text::ago(alert.starts_at, visit.now))
-                @if alert.reopened > 0 { div.muted { "came back " (alert.reopened) " times" } }
+                @match alert.reopened {
+                    0 => {}
+                    1 => div.muted { "came back once" },
+                    times => div.muted { "came back " (times) " times" },
+                }
             }
             td.n { (alert.value.map_or_else(|| NONE.to_owned(), |value| number::si(value, ""))) }
             td { (told(visit, view)) }
@@ -111,8 +116,8 @@ fn told(visit: &Visit, view: &AlertView) -> Markup {
                 div.muted { "by " (text::inline(&mark.by, 40)) " " (text::ago(mark.at, visit.now)) }
             }
             (None, None) => {
-                (status(Tone::Warn, "told of"))
-                div.muted { (text::inline(&view.receivers.join(", "), 60)) }
+                (status(Tone::Warn, "told"))
+                div.muted { "to " (text::inline(&view.receivers.join(", "), 60)) }
             }
         }
         @if let Some(snooze) = view.alert.snoozed.as_ref().filter(|snooze| at < snooze.until) {

@@ -44,11 +44,11 @@ impl Caption<'_> {
                         }
                     }
                 }
-                svg.drawing role="img" aria-labelledby={ (title) " " (told) } viewBox=(place.view) {
+                div class=[place.is_whole().then_some("far")] { svg.drawing role="img" aria-labelledby={ (title) " " (told) } viewBox=(place.view) {
                     title id=(title) { (self.title) }
                     desc id=(told) { (self.told) }
                     (drawing)
-                }
+                } }
                 details id={ (self.id) "-table" } { summary { "As a table" } (table) }
             }
         }

@@ -188,7 +188,7 @@ fn led(to: &str, cookies: Vec<String>) -> Response {
 fn refused(control: &Control, problem: &Problem, back: &str) -> Response {
     let told = match problem.reason() {
         "credential_refused" => "Name and password do not go together.",
-        "credential_unknown" => "This is not the operator's token.",
+        "credential_unknown" => "This is not the operator’s token.",
         _ => problem.detail(),
     };
     show(control, problem.status(), told, Some(back))

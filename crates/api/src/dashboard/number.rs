@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What stands where there is no number.
 pub(super) const NONE: &str = "–";
 /// Between a number and its unit.
-const SPACE: char = '\u{a0}';
+pub(super) const SPACE: char = '\u{a0}';
 
 /// Up to three digits, without zeros at the end; `None` for what is no number.
 fn three(value: f64) -> Option<String> {

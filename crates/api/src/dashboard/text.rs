@@ -68,22 +68,22 @@ pub(super) fn ago(at: Timestamp, now: SystemTime) -> Markup {
     let exact = moment(at);
     let words = match (gone, left) {
         _ if gone.max(left) < 2 => "now".to_owned(),
-        (0, _) => format!("in {}", number::seconds(coarse(left))),
-        _ => format!("{} ago", number::seconds(coarse(gone))),
+        (0, _) => format!("in {}", coarse(left)),
+        _ => format!("{} ago", coarse(gone)),
     };
     html! { time datetime=(exact) title=(exact) { (words) } }
 }
 
 /// So coarse that a page does not change with every second.
-fn coarse(seconds: u64) -> f64 {
-    let step = match seconds {
-        0..10 => 1,
-        10..60 => 5,
-        60..3_600 => 60,
-        3_600..172_800 => 3_600,
-        _ => 86_400,
+fn coarse(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..10 => (seconds, "s"),
+        10..60 => (seconds / 5 * 5, "s"),
+        60..3_600 => (seconds / 60, "min"),
+        3_600..172_800 => (seconds / 3_600, "h"),
+        _ => (seconds / 86_400, "d"),
     };
-    (seconds / step * step) as f64
+    format!("{count}{}{unit}", number::SPACE)
 }
 
 /// A moment to the second, in UTC.
@@ -145,10 +145,20 @@ mod tests {
             let html = ago(Timestamp::from_micros(at), now).0;
             html.split('>').nth(1).unwrap().split('<').next().unwrap().replace('\u{a0}', " ")
         };
-        let words: Vec<_> = [0, 7, 59, 61, 3_599, 7_300, 86_400 * 9, -90].map(told).into();
+        let words: Vec<_> = [0, 7, 59, 61, 3_599, 3_600, 100_000, 86_400 * 9, -90].map(told).into();
         assert_eq!(
             words,
-            ["now", "7 s ago", "55 s ago", "60 s ago", "59 min ago", "2 h ago", "9 d ago", "in 60 s"]
+            [
+                "now",
+                "7 s ago",
+                "55 s ago",
+                "1 min ago",
+                "59 min ago",
+                "1 h ago",
+                "27 h ago",
+                "9 d ago",
+                "in 1 min"
+            ]
         );
         assert!(at(Timestamp::from(now)).0.contains(">2027-01-15 08:00:00<"));
     }

@@ -72,7 +72,9 @@ pub(super) fn table(name: &str, heads: &[(&str, bool)], rows: &[Markup]) -> Mark
     html! {
         div.scroll role="region" aria-label=(name) tabindex="0" {
             table {
-                thead { tr { @for (head, is_number) in heads { th scope="col" class=[is_number.then_some("n")] { (head) } } } }
+                thead { tr { @for (head, is_number) in heads {
+                    @if head.is_empty() { td {} } @else { th scope="col" class=[is_number.then_some("n")] { (head) } }
+                } } }
                 tbody { @for row in rows { (row) } }
             }
         }

@@ -97,8 +97,10 @@
     event.preventDefault();
     carryOut(event.target, event.submitter ?? $('button', event.target));
   });
-  document.addEventListener('input', (event) => {
-    if (main.contains(event.target)) event.target.dataset.dirty = '1';
+  document.addEventListener('input', ({ target }) => {
+    if (!main.contains(target)) return;
+    // what somebody takes back holds nothing up
+    if (target.value === target.defaultValue) delete target.dataset.dirty; else target.dataset.dirty = '1';
   });
 
   // what somebody does to a page stays: what they typed, opened, focused

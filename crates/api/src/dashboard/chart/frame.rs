@@ -15,6 +15,13 @@ pub(super) struct Place {
     marks: u64,
 }
 
+impl Place {
+    /// Whether a narrow page shows a part of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.view == WHOLE.view
+    }
+}
+
 /// Half of a page's width.
 pub(super) const HALF: Place = Place { view: "0 0 640 210", right: 596.0, marks: 7 };
 /// All of it.
@@ -100,7 +107,7 @@ impl Frame {
                 line.tick x1=(x) x2=(x) y1=(BOTTOM) y2=(BOTTOM + 4.0) {}
                 text x=(x) y=(BOTTOM + 18.0) text-anchor="middle" { (clock(time, step >= 86_400)) }
             }
-            text.zone x=(self.place.right + 42.0) y=(BOTTOM + 18.0) text-anchor="end" { "UTC" }
+            text.zone x=(LEFT - 24.0) y=(BOTTOM + 18.0) text-anchor="end" { "UTC" }
         }
     }
 }

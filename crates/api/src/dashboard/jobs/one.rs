@@ -73,7 +73,7 @@ pub(in crate::dashboard) fn facts(visit: &Visit, job: &Job) -> Markup {
             dt { "Kind" } dd { (text::inline(&job.kind, 80)) }
             dt { "Queue" } dd { a href=(queue) { (text::inline(&job.queue, 80)) } }
             dt { "Attempts" }
-            dd { (job.attempt) " of " (job.max_attempts) @if job.replays > 0 { ", brought back " (job.replays) " times" } }
+            dd { (job.attempt) " of " (job.max_attempts) @if job.replays > 0 { ", brought back " @if job.replays == 1 { "once" } @else { (job.replays) " times" } } }
             dt { "Accepted" } dd { (moment(visit, Some(job.created_at))) }
             dt { "Due" } dd { (moment(visit, Some(job.run_at))) }
             dt { "Last begun" } dd { (moment(visit, job.started_at)) }

@@ -1,8 +1,8 @@
 //! One dead letter: understood, mended, brought back.
 
 use maud::{Markup, html};
-use seaworthy_jobs::Job;
 use seaworthy_jobs::dead::Edit;
+use seaworthy_jobs::{Error, Job};
 
 use super::{ROUTE, replay};
 use crate::Problem;
@@ -20,8 +20,12 @@ const LONGEST: usize = 64 << 10;
 const EDITS: usize = 20;
 
 pub(in crate::dashboard) async fn one(visit: &Visit, id: &str) -> Result<Markup, Problem> {
-    let id = request::id(id)?;
-    let letter = visit.control.jobs.open()?.dead.inspect(id).await.map_err(problem)?;
+    let number = request::id(id)?;
+    let letter = match visit.control.jobs.open()?.dead.inspect(number).await {
+        // it is on its way again: what becomes of it is told as of any other job
+        Err(Error::State { .. }) => return super::super::jobs::one(visit, id).await,
+        found => found.map_err(problem)?,
+    };
     let job = &letter.job;
     let beside = html! {
         (status(Tone::Bad, "dead letter"))
@@ -30,7 +34,7 @@ pub(in crate::dashboard) async fn one(visit: &Visit, id: &str) -> Result<Markup,
     let orders = html! { (replay(visit, job)) (unpark(visit, job)) };
     Ok(html! {
         p.path { a href=(ROUTE) { "Dead letters" } }
-        (heading(&html! { "Job " (id) }, &beside))
+        (heading(&html! { "Job " (number) }, &beside))
         (section("facts", "What it is", &orders, &facts(visit, job)))
         (arguments(visit, job))
         (park(visit, job))

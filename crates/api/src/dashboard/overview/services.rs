@@ -99,6 +99,7 @@ fn budget(budgets: &[Budget], service: &str) -> Markup {
     let worst = own.filter_map(Budget::left).min_by(f64::total_cmp);
     html! {
         @match worst {
+            Some(left) if left <= 0.0 => (status(Tone::Bad, "spent")),
             Some(left) => { span.with-bar { (bar(left, tone_of(left))) (number::part(left)) } }
             None => { span.muted { (NONE) } }
         }

@@ -32,7 +32,7 @@ pub(super) fn all(visit: &Visit, service: &Standing) -> Markup {
         ("Last end", false),
     ];
     let content = html! {
-        p { (told(run)) }
+        p.told { (told(run)) }
         @if !rows.is_empty() { (table("Replicas", &heads, &rows)) }
         div.orders { (orders(visit, run)) (scale(visit, run)) }
     };
