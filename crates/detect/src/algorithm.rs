@@ -8,6 +8,9 @@ use crate::scorer::{Fitted, Scorer};
 use crate::table::Rows;
 use crate::{Error, auto, detectors as d, ensemble};
 
+/// Reads a fitted detector for this many columns.
+type Read = fn(&mut Reader<'_>, usize) -> Result<Box<dyn Scorer>, Error>;
+
 /// One kind of detector.
 pub struct Algorithm {
     /// Its name: PyOD's, where PyOD has it.
@@ -21,7 +24,7 @@ pub struct Algorithm {
     /// Whether chance plays a part: only then does the seed matter.
     pub seeded: bool,
     pub(crate) fit: fn(Rows<'_>, &Settings) -> Result<Fitted, Error>,
-    pub(crate) read: fn(&mut Reader<'_>, usize) -> Result<Box<dyn Scorer>, Error>,
+    pub(crate) read: Read,
 }
 
 /// All detectors, in the order in which they are shown.

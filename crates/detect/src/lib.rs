@@ -32,6 +32,7 @@ mod detectors;
 mod distinct;
 mod ensemble;
 mod error;
+pub mod explain;
 mod exponential;
 mod gaussian;
 mod guard;

@@ -186,7 +186,7 @@ impl Hbos {
         let (bins, tol) = (from.within(2, 65_536)?, from.number()?);
         let mut read = |_| {
             let mut column = frame(from.number()?, from.number()?, 2, 0.0);
-            if !(column.low < column.high) || !(column.high - column.low).is_finite() {
+            if column.low >= column.high || !(column.high - column.low).is_finite() {
                 return Err(Error::model("a histogram has no width"));
             }
             let rarity = from.exactly(bins)?;

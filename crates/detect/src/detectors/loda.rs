@@ -124,7 +124,7 @@ impl Cut {
             return Err(Error::model("a direction asks for a column that is not there"));
         }
         let (low, high, rarity) = (from.number()?, from.number()?, from.numbers()?);
-        if !(low < high) || !(high - low).is_finite() || rarity.is_empty() {
+        if low >= high || !(high - low).is_finite() || rarity.is_empty() {
             return Err(Error::model("a histogram has no width"));
         }
         Ok(Self { direction: which.into_iter().zip(weights).collect(), low, high, rarity })

@@ -52,7 +52,7 @@ impl Combination {
             Self::Median => statistics::median(members),
             Self::Max => greatest(members.iter().copied()),
             Self::AverageOfMaxima(groups) => {
-                let maxima = dealt(members, *groups).map(|group| greatest(group));
+                let maxima = dealt(members, *groups).map(greatest);
                 statistics::mean(&maxima.collect::<Vec<f64>>())
             }
             Self::MaximumOfAverages(groups) => {

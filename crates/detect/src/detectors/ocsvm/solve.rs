@@ -114,26 +114,12 @@ impl State<'_> {
             return false;
         };
         self.cache.load(up, self.points, self.kernel);
-        let kernels = self.cache.row(up);
-        let own = self.diagonal[up];
-        let (mut best, mut gain, mut least) = (None, 0.0, f64::NEG_INFINITY);
-        for at in 0..self.alpha.len() {
-            let room = self.alpha[at] > 0.0;
-            let gradient = if room { self.gradient[at] } else { f64::NEG_INFINITY };
-            least = if gradient > least { gradient } else { least };
-            let difference = most + gradient;
-            if difference > 0.0 {
-                let curve = (own + self.diagonal[at] - 2.0 * f64::from(kernels[at])).max(LEAST);
-                let gained = difference * difference / curve;
-                if gained > gain {
-                    (best, gain) = (Some(at), gained);
-                }
-            }
-        }
-        let Some(down) = best.filter(|_| most + least >= tolerance) else {
+        let (Some((down, curve)), least) = self.partner(up, most) else {
             return false;
         };
-        let curve = (own + self.diagonal[down] - 2.0 * f64::from(kernels[down])).max(LEAST);
+        if most + least < tolerance {
+            return false;
+        }
         self.cache.load(down, self.points, self.kernel);
         self.shift(up, down, curve);
         true
@@ -148,6 +134,28 @@ impl State<'_> {
             }
         }
         (found, most)
+    }
+
+    /// The row to take weight from: the one that gains most, the curvature of the objective between both, and the
+    /// greatest gradient of all rows that have weight.
+    fn partner(&self, up: usize, most: f64) -> (Option<(usize, f64)>, f64) {
+        let own = self.diagonal[up];
+        let (mut best, mut gain, mut least) = (None, 0.0, f64::NEG_INFINITY);
+        let rows =
+            self.alpha.iter().zip(&self.gradient).zip(&self.diagonal).zip(self.cache.row(up)).enumerate();
+        for (at, (((alpha, gradient), diagonal), kernel)) in rows {
+            let gradient = if *alpha > 0.0 { *gradient } else { f64::NEG_INFINITY };
+            least = if gradient > least { gradient } else { least };
+            let difference = most + gradient;
+            if difference > 0.0 {
+                let curve = (own + diagonal - 2.0 * f64::from(*kernel)).max(LEAST);
+                let gained = difference * difference / curve;
+                if gained > gain {
+                    (best, gain) = (Some((at, curve)), gained);
+                }
+            }
+        }
+        (best, least)
     }
 
     fn shift(&mut self, up: usize, down: usize, curve: f64) {
