@@ -11,6 +11,7 @@ const FLOORS: [&[&str]; 11] = [
     &[
         "seaworthy",
         "xtask",
+        "bench-alerts",
         "bench-detect",
         "bench-gateway",
         "bench-identity",
