@@ -43,6 +43,7 @@ pub mod parameters;
 mod random;
 mod scorer;
 pub mod statistics;
+pub mod stream;
 pub mod table;
 pub mod threshold;
 

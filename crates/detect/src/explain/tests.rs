@@ -31,7 +31,7 @@ fn every_detector_names_the_column_that_is_to_blame() {
 #[test]
 fn a_normal_row_is_found_by_changing_that_column_alone() {
     let table = table();
-    for name in ["IForest", "KNN", "ECOD", "auto"] {
+    for name in ["IForest", "KNN", "MCD", "auto"] {
         let model = Detector::new(name).unwrap().contamination(0.1).unwrap().fit(&table).unwrap();
         let found = model.counterfactual(&table, 300, &table).unwrap().unwrap();
         assert!(found.score <= model.cut(), "{name}");
