@@ -19,7 +19,7 @@ pub(super) async fn main(visit: &Visit, asked: &Asked) -> Markup {
     let title = heading(&html! { "Audit log" }, &html! {});
     let identity = match visit.control.identity.open() {
         Ok(identity) => identity,
-        Err(problem) => return html! { (title) (notice(&problem)) },
+        Err(problem) => return html! { (title) div.card { (notice(&problem)) } },
     };
     let entries = entries(visit, &identity, asked).await.unwrap_or_else(|error| notice(&problem(error)));
     html! {

@@ -72,7 +72,7 @@ pub(super) fn wrong(visit: &Visit, problem: &Problem) -> Response {
     let main = html! {
         (heading(&html! { (title) }, &html! { (status(Tone::Warn, &status_code.as_u16().to_string())) }))
         div.card {
-            p { (text::inline(problem.detail(), 500)) }
+            p.why { (text::inline(problem.detail(), 500)) }
             p.muted { "The log tells more under the request id " code { (problem.request_id()) } "." }
             p { a href=(HOME) { "Overview" } " · " a href="/dashboard/login" { "Log in as somebody else" } }
         }

@@ -8,7 +8,7 @@ mod spark;
 
 pub(super) use bars::bars;
 pub(super) use heat::heat;
-pub(super) use lines::{Line, lines};
+pub(super) use lines::{Line, Scale, lines};
 pub(super) use spark::spark;
 
 use maud::{Markup, html};

@@ -20,10 +20,15 @@ const PAGE: usize = 50;
 /// Most queues.
 const QUEUES: usize = 100;
 const ROUTE: &str = "/dashboard/jobs";
+
 /// What gives a queue its first job.
-const FIRST: &str = "curl -X POST http://127.0.0.1:7700/api/v1/jobs \\\n  \
-                     -H \"Authorization: Bearer $(cat seaworthy.token)\" \\\n  \
-                     -d '{\"kind\":\"http\",\"payload\":{\"url\":\"http://127.0.0.1:8000/work\"}}'";
+fn first(visit: &Visit) -> String {
+    let here = visit.here();
+    format!(
+        "curl -X POST {here}/api/v1/jobs \\\n  -H \"Authorization: Bearer $(cat seaworthy.token)\" \\\n  \
+         -d '{{\"kind\":\"http\",\"payload\":{{\"url\":\"http://127.0.0.1:8000/work\"}}}}'"
+    )
+}
 
 /// How a job is in this state.
 pub(super) const fn tone(state: State) -> Tone {
@@ -40,7 +45,7 @@ pub(super) async fn list(visit: &Visit, asked: &Asked) -> Markup {
     let title = heading(&html! { "Jobs" }, &html! {});
     let open = match visit.control.jobs.open() {
         Ok(open) => open,
-        Err(problem) => return html! { (title) (notice(&problem)) },
+        Err(problem) => return html! { (title) div.card { (notice(&problem)) } },
     };
     let (queues, jobs) = tokio::join!(queues(visit, &open), jobs(visit, &open, asked));
     let newest = html! { span.muted { "newest first" } };
@@ -54,7 +59,10 @@ pub(super) async fn list(visit: &Visit, asked: &Asked) -> Markup {
 async fn queues(visit: &Visit, open: &OpenJobs) -> Result<Markup, Problem> {
     let all = open.jobs.queues().await.map_err(problem)?;
     if all.is_empty() {
-        return Ok(empty("No queue has anything in it.", &html! { p { "Give it a job:" } (code(FIRST)) }));
+        return Ok(empty(
+            "No queue has anything in it.",
+            &html! { p { "Give it a job:" } (code(&first(visit))) },
+        ));
     }
     let rows: Vec<_> = all.iter().take(QUEUES).map(|one| queue(visit, one)).collect();
     let heads = [

@@ -91,7 +91,7 @@ pub(super) async fn list(visit: &Visit, asked: &Asked) -> Result<Markup, Problem
     let title = heading(&html! { "Dead letters" }, &html! {});
     let dead = match visit.control.jobs.open() {
         Ok(open) => open.dead,
-        Err(problem) => return Ok(html! { (title) (notice(&problem)) }),
+        Err(problem) => return Ok(html! { (title) div.card { (notice(&problem)) } }),
     };
     let chosen = Chosen::of(asked);
     let (groups, letters, redrives) = tokio::join!(

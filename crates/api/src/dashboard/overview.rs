@@ -37,7 +37,7 @@ pub(super) async fn main(visit: &Visit, _: &Asked) -> Markup {
         (attention::list(visit, &known))
         (section("services", "Services", &html! { @if known.traffic.is_some() { span.muted { "rates of the last 5 min, lines of the last hour" } } },
             &services::table(visit, &known)))
-        @if visit.control.insight.history.is_none() { (no_history()) }
+        @if visit.control.insight.history.is_none() { (no_history(visit)) }
     }
 }
 
@@ -165,17 +165,18 @@ fn of_queues(visit: &Visit, queues: &[QueueStatus]) -> Vec<Tile> {
     tiles
 }
 
-fn no_history() -> Markup {
+fn no_history(visit: &Visit) -> Markup {
+    let scrape = format!("curl -H \"Authorization: Bearer $(cat seaworthy.token)\" {}/metrics", visit.here());
     section(
         "history",
         "Traffic over time",
         &html! {},
         &empty(
-            "There is no history of metrics yet.",
+            "The history of metrics is switched off.",
             &html! {
-                p { "Request rates, latencies and error budgets stand here once this process keeps the history of its metrics. \
-                    Until then, they can be scraped:" }
-                (code("curl -H \"Authorization: Bearer $(cat seaworthy.token)\" http://127.0.0.1:7700/metrics"))
+                p { "Request rates, latencies and error budgets stand here where the configuration does not say "
+                    code { "history = false" } ". What they are now can be scraped:" }
+                (code(&scrape))
             },
         ),
     )

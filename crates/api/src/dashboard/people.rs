@@ -19,7 +19,7 @@ pub(super) async fn main(visit: &Visit, asked: &Asked) -> Markup {
     let title = heading(&html! { "People" }, &html! {});
     let identity = match visit.control.identity.open() {
         Ok(identity) => identity,
-        Err(problem) => return html! { (title) (notice(&problem)) },
+        Err(problem) => return html! { (title) div.card { (notice(&problem)) } },
     };
     let after = asked.cursor.as_deref().unwrap_or_default();
     let (people, keys) = tokio::join!(people(visit, &identity, after), keys(visit, &identity));

@@ -47,9 +47,10 @@ pub(super) async fn list(visit: &Visit, asked: &Asked) -> Result<Markup, Problem
 
 fn off() -> Markup {
     let how = html! {
-        p { "What single requests went through stands here once this process keeps it. The access log tells of all of them." }
+        p { "What each went through stands here where the configuration does not say " code { "stories = false" }
+            ". The access log tells of all of them." }
     };
-    section("off", "Requests", &html! {}, &empty("Requests are not told one by one yet.", &how))
+    section("off", "Requests", &html! {}, &empty("Requests are not told one by one.", &how))
 }
 
 fn filter(asked: &Asked) -> Filter {

@@ -82,6 +82,15 @@ impl Visit {
         self.control.identity.now()?.csrf_token(session).ok()
     }
 
+    /// Where the API is for this visitor, for commands that are to be copied.
+    pub(super) fn here(&self) -> String {
+        let host = self.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let is_plain = |host: &&str| host.bytes().all(|c| c.is_ascii_alphanumeric() || b".:-[]".contains(&c));
+        let host = host.filter(is_plain).unwrap_or("127.0.0.1:7700");
+        let is_here = crate::identity::log_in::is_local(&self.headers);
+        format!("{}://{host}", if is_here { "http" } else { "https" })
+    }
+
     /// Where the call comes from.
     pub(super) fn client(&self) -> IpAddr {
         self.actor.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))

@@ -1,6 +1,6 @@
 //! What pages are put together from.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::text;
 use crate::Problem;
@@ -75,10 +75,30 @@ pub(super) fn table(name: &str, heads: &[(&str, bool)], rows: &[Markup]) -> Mark
                 thead { tr { @for (head, is_number) in heads {
                     @if head.is_empty() { td {} } @else { th scope="col" class=[is_number.then_some("n")] { (head) } }
                 } } }
-                tbody { @for row in rows { (row) } }
+                tbody { @for row in rows { (PreEscaped(named(&row.0, heads))) } }
             }
         }
     }
+}
+
+/// A row whose cells each say what column they are of: on a narrow screen they stand below each other, without the heads.
+fn named(row: &str, heads: &[(&str, bool)]) -> String {
+    let mut named = String::with_capacity(row.len() + heads.len() * 24);
+    let (mut rest, mut heads) = (row, heads.iter());
+    // text has no bracket of its own, and no cell holds a table
+    while let Some(at) =
+        rest.match_indices("<t").find(|(at, _)| matches!(rest.get(at + 2..at + 3), Some("d" | "h")))
+    {
+        let (cell, after) = rest.split_at(at.0 + 3);
+        named.push_str(cell);
+        let head = heads.next().map_or("", |(head, _)| head);
+        if !head.is_empty() {
+            named.push_str(&html! { (PreEscaped(" data-head=\"")) (head) (PreEscaped("\"")) }.0);
+        }
+        rest = after;
+    }
+    named.push_str(rest);
+    named
 }
 
 /// Where there is nothing: what would be here, and what brings it.
@@ -163,5 +183,26 @@ pub(super) fn choices(name: &str, all: &[(String, String, bool)]) -> Markup {
                 a href=(href) aria-current=[is_current.then_some("true")] { (label) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_say_what_they_are() {
+        let row = html! { tr { th scope="row" { "a <td> b" } td.n { time { "1" } } td { (status(Tone::Good, "fine")) } td {} } };
+        let shown =
+            table("t", &[("Name", false), ("Number & more", true), ("State", false), ("", false)], &[row]).0;
+        assert!(shown.contains("<th data-head=\"Name\" scope=\"row\">a &lt;td&gt; b</th>"), "{shown}");
+        assert!(
+            shown.contains("<td data-head=\"Number &amp; more\" class=\"n\"><time>1</time></td>"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("<td data-head=\"State\"><span") && shown.contains("<td></td></tr>"),
+            "{shown}"
+        );
     }
 }

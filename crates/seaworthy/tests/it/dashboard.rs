@@ -56,10 +56,12 @@ const OF_OPERATORS: [&str; 21] = [
 const OF_ADMINS: [&str; 2] = ["End sessions DELETE users/*/sessions", "Revoke DELETE keys/*"];
 const ROLES: [&str; 4] = ["viewer", "user", "operator", "admin"];
 
-/// A gateway with something of everything: a service that answers, one that is not there, one that is run here.
+/// A gateway with something of everything: a service that answers, one that never does, one that is run here.
 struct Stage {
     gateway: Gateway,
     upstream: Upstream,
+    /// Takes connections and says nothing: a port where nobody listens could become somebody else's.
+    _gone: Upstream,
 }
 
 impl Stage {
@@ -69,10 +71,12 @@ impl Stage {
             answer(asked.unwrap_or(200), &[("content-type", "application/json")], "{\"ok\":true}")
         })
         .await;
+        let gone = Upstream::raw(|stream, _| async move { drop(stream) }).await;
         let (address, control) = (free_address(), free_address());
-        let text = configuration(&upstream).replace("LISTEN", &address.to_string());
+        let text = configuration(&upstream, &gone).replace("LISTEN", &address.to_string());
         let text = text.replace("CONTROL", &control.to_string());
-        Self { gateway: Gateway::written(Folder::new(), &text, address, control).await, upstream }
+        let gateway = Gateway::written(Folder::new(), &text, address, control).await;
+        Self { gateway, upstream, _gone: gone }
     }
 
     /// What Chromium saw of a scenario. Whatever the scenario, no page may do what no page may do.
@@ -108,8 +112,8 @@ fn packages() -> PathBuf {
     path
 }
 
-fn configuration(upstream: &Upstream) -> String {
-    let (url, gone, replica) = (upstream.url(), free_address(), replica());
+fn configuration(upstream: &Upstream, gone: &Upstream) -> String {
+    let (url, gone, replica) = (upstream.url(), gone.url(), replica());
     format!(
         r#"
 [gateway]
@@ -129,7 +133,7 @@ interval = "1s"
 [service.shop]
 upstreams = ["{url}"]
 [service.gone]
-upstreams = ["http://{gone}"]
+upstreams = ["{gone}"]
 [service.till]
 command = "exec python3 {replica} {{port}}"
 orphans = "stop"

@@ -182,7 +182,8 @@
     const beat = () => { heard = Date.now(); tell('live', 'Live'); };
     source.addEventListener('main', (event) => { beat(); show(JSON.parse(event.data)); });
     source.addEventListener('beat', beat);
-    source.addEventListener('gone', () => location.reload());
+    // nothing is asked for in the meantime that would be refused
+    source.addEventListener('gone', () => { close(); location.reload(); });
     source.onerror = () => {
       tell('lost', 'Disconnected');
       // a refusal is not tried again by browsers themselves

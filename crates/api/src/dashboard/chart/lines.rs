@@ -14,16 +14,24 @@ pub(in crate::dashboard) struct Line<'a> {
     pub(in crate::dashboard) points: &'a Points,
 }
 
+/// What the height of a chart is.
+pub(in crate::dashboard) struct Scale {
+    /// How its values are written.
+    pub(in crate::dashboard) unit: fn(f64) -> String,
+    /// What it reaches up to at least.
+    pub(in crate::dashboard) least: f64,
+}
+
 /// Lines over time. Where nothing is known, there is none.
 pub(in crate::dashboard) fn lines(
     caption: &Caption<'_>,
     (from, to): (SystemTime, SystemTime),
     step: Duration,
-    unit: fn(f64) -> String,
+    Scale { unit, least }: Scale,
     all: &[Line<'_>],
 ) -> Markup {
-    let frame =
-        Frame::new(HALF, (from, to), all.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value)));
+    let values = all.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value));
+    let frame = Frame::new(HALF, (from, to), values.chain([least]));
     let drawing = html! {
         (frame.axes(unit))
         @for line in all {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::dashboard::budget::{self, Budget};
-use crate::dashboard::chart::{self, Caption, Line, bars, heat, lines};
+use crate::dashboard::chart::{Caption, Line, Scale, bars, heat, lines};
 use crate::dashboard::number::{self, NONE};
 use crate::dashboard::overview;
 use crate::dashboard::text;
@@ -19,8 +19,8 @@ pub(super) async fn all(visit: &Visit, service: &str, range: Range) -> Markup {
             "Traffic",
             &html! {},
             &empty(
-                "There is no history of metrics yet.",
-                &html! { p { "Charts of traffic and latency stand here once this process keeps the history of its metrics." } },
+                "The history of metrics is switched off.",
+                &html! { p { "Charts of traffic and latency stand here where the configuration does not say " code { "history = false" } "." } },
             ),
         );
     };
@@ -86,7 +86,8 @@ fn latency_chart(visit: &Visit, range: Range, detail: &Detail) -> Markup {
         Line { class: "p95", name: "p95", points: p95 },
         Line { class: "p99", name: "p99", points: p99 },
     ];
-    html! { div.card { (lines(&caption, range.times(visit.now), range.step, number::seconds, &all)) } }
+    let scale = Scale { unit: number::seconds, least: 0.0 };
+    html! { div.card { (lines(&caption, range.times(visit.now), range.step, scale, &all)) } }
 }
 
 fn heat_chart(visit: &Visit, range: Range, detail: &Detail) -> Markup {
@@ -136,7 +137,7 @@ pub(super) async fn budgets(visit: &Visit, service: &str) -> Markup {
     }
     html! {
         (section("budgets", "Error budgets", &html! {}, &table("Error budgets", &heads, &rows)))
-        div.charts { @for chart in &charts { (chart) } }
+        @if charts.iter().any(|chart| !chart.0.is_empty()) { div.charts { @for chart in &charts { (chart) } } }
     }
 }
 
@@ -158,7 +159,8 @@ fn row(budget: &Budget) -> Markup {
 }
 
 fn burn_down(visit: &Visit, at: usize, budget: &Budget, course: &traffic::Points) -> Markup {
-    let Some((_, last)) = course.last() else { return Markup::default() };
+    // one point is told by the table above
+    let [_, .., (_, last)] = course[..] else { return Markup::default() };
     let id = format!("burn-{at}");
     let left = number::part(last.max(0.0));
     let caption = Caption {
@@ -169,6 +171,7 @@ fn burn_down(visit: &Visit, at: usize, budget: &Budget, course: &traffic::Points
     };
     let points: traffic::Points = course.iter().map(|(time, left)| (*time, left.max(0.0))).collect();
     let (step, from) = (budget.window() / budget::POINTS, visit.now - budget.window());
-    let all = [chart::Line { class: "p50", name: "left", points: &points }];
-    html! { div.card { (lines(&caption, (from, visit.now), step, number::part, &all)) } }
+    let all = [Line { class: "p50", name: "left", points: &points }];
+    let scale = Scale { unit: number::part, least: 1.0 };
+    html! { div.card { (lines(&caption, (from, visit.now), step, scale, &all)) } }
 }

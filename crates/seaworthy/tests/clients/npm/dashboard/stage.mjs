@@ -14,7 +14,12 @@ export const ready = (replicas) => async () => {
   const now = await till();
   return now.ready === replicas && now.instances.length === replicas && now.rollout.state === 'Complete' && now;
 };
-export const external = (name) => ({ labels: { alertname: name, severity: 'info', instance: 'db-1' }, annotations: { summary: `${name} of db-1` } });
+/// An alert of a sender that says when it is over: long after the test.
+export const external = (name) => ({
+  labels: { alertname: name, severity: 'info', instance: 'db-1' },
+  annotations: { summary: `${name} of db-1` },
+  endsAt: new Date(Date.now() + 36e5).toISOString(),
+});
 
 /// Everything in every state that has something to press.
 export async function seed() {
