@@ -17,6 +17,7 @@ const CLIENTS: [&str; 10] = [
     "croniter==7.0.0",
     "schemathesis==4.32.5",
     "aiosmtpd==1.4.6",
+    "grafana-foundation-sdk==1769699998!10.1.0",
 ];
 /// Programs, with the Debian packages that bring them.
 const PROGRAMS: [(&str, &str); 11] = [

@@ -1,6 +1,7 @@
 //! Every case on both databases, with real receivers.
 
 mod driver;
+mod grafana;
 mod harness;
 mod lives;
 mod people;

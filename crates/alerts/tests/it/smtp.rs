@@ -60,7 +60,7 @@ fn read(from: &mut impl BufRead) -> serde_json::Value {
 }
 
 /// The Python interpreter that has the clients.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let path = match std::env::var_os("SEAWORTHY_E2E_PYTHON") {
         Some(path) => PathBuf::from(path),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/e2e-clients/bin/python"),
