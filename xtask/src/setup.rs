@@ -6,7 +6,7 @@ use crate::run::{self, Result};
 
 /// From Python's index, pinned: clients for HTTP/1.1, HTTP/2, WebSocket and gRPC, a judge of JSON schemas, an
 /// OpenTelemetry agent, another reader of cron expressions, what makes calls of an API's document, and a mail server.
-const CLIENTS: [&str; 10] = [
+const CLIENTS: [&str; 11] = [
     "httpx[http2]==0.28.1",
     "websockets==15.0.1",
     "grpcio==1.74.0",
