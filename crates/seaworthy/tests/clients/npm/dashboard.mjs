@@ -6,7 +6,7 @@
 // a time to pass, only for what has to come about: what does not is an error that says what was waited for.
 import { createHmac } from 'node:crypto';
 import {
-  api, browser, call, control, enter, expecting, gateway, logIn, note, PASSWORD, press, pressed, segment, shown, shows,
+  api, browser, call, control, enter, expecting, gateway, logIn, note, NOTHING, PASSWORD, press, pressed, segment, shown, shows,
   template, until, upstream, visitor, wrong,
 } from './dashboard/browser.mjs';
 import { broad, pale, tabbed, unscripted } from './dashboard/look.mjs';
@@ -359,6 +359,15 @@ async function live() {
   await a.page.evaluate(() => document.activeElement.blur());
   await shows(a.page, 'th', 'Fan of db-1');
 
+  // a page that hears nothing says so, and tries again by itself
+  await expecting([NOTHING], async () => {
+    await a.page.route('**/dashboard/live?**', (route) => route.abort());
+    await a.page.reload();
+    await shows(a.page, '#live', 'Disconnected');
+    await a.page.unroute('**/dashboard/live?**');
+    await shows(a.page, '#live', 'Live');
+  });
+
   // an order by somebody else, from another place
   await api('POST', `/api/v1/alerts/${ids.alert}/acknowledge`, { comment: 'mine' });
   for (const { page } of [a, b]) await shows(page, 'td', 'by operator');
@@ -380,11 +389,17 @@ async function every_page() {
     return [place, ...[...url.searchParams.keys()].sort()].join(' ');
   };
   const [todo, known, faults] = [['/dashboard', '/dashboard/account'], new Map(), {}];
+  const isCharts = (path) => path.startsWith('/dashboard/services/');
   while (todo.length) {
-    const path = todo.shift();
+    // charts come last: what they show has to be measured first
+    const [path] = todo.splice(Math.max(todo.findIndex((path) => !isCharts(path)), 0), 1);
     if (known.has(kind(path))) continue;
     known.set(kind(path), path);
-    const answer = await page.goto(control + path);
+    const open = () => page.goto(control + path);
+    const answer = await until(`${path} is whole`, async () => {
+      const answer = await open();
+      return (!isCharts(path) || (await page.locator('svg.drawing').count()) >= 3) && answer;
+    });
     await shows(page, '#live', 'Live');
     // what is looked at must not change meanwhile
     await page.click('#pause');
@@ -397,7 +412,7 @@ async function every_page() {
       await page.setViewportSize({ width, height: 900 });
       found.push(...(await page.evaluate(broad)).map((what) => `${width} wide: ${what}`));
     }
-    found.push(...(await tabbed(page)), ...(await unscripted(page, bare.page, path)));
+    found.push(...(await tabbed(page)), ...(await unscripted(page, bare.page, path, open)));
     if (found.length) faults[path] = found;
     const links = await page.$$eval('a[href^="/dashboard"]', (all) => all.map((a) => a.getAttribute('href')));
     todo.push(...links);

@@ -79,12 +79,15 @@ export async function visitor(options = {}) {
     }
   });
   context.on('console', (message) => {
-    const isStatus = message.text().startsWith('Failed to load resource: the server responded');
+    const isStatus = message.text().startsWith(`Failed to load resource${expected.includes(NOTHING) ? '' : ': the server responded'}`);
     if (['error', 'warning'].includes(message.type()) && !isStatus) wrong.push(`console: ${message.text()}`);
   });
   context.on('weberror', (error) => wrong.push(`script: ${error.error()}`));
   return { context, page: await context.newPage() };
 }
+
+/// In place of a status: no answer.
+export const NOTHING = 0;
 
 /// What is asked for in the meantime may be answered with these.
 export async function expecting(statuses, work) {
