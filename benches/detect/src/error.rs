@@ -5,6 +5,10 @@ pub(crate) enum Error {
     NoData,
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
+    #[error("the Python process gave no answer: is PyOD installed for it?")]
+    Peer,
+    #[error("threads could not be started")]
+    Threads,
     #[error(transparent)]
     Detect(#[from] seaworthy_detect::Error),
 }
