@@ -119,6 +119,7 @@ async function letters(page, { letters, odd, broken }) {
   await until('it is not parked', async () => (await job(broken)).parked === undefined);
   await press(page, 'POST', park, { fields: { reason: 'once more' } });
   await until('it is parked', async () => (await job(broken)).parked === 'once more');
+  await shows(page, '.heading .status', 'parked');
   await press(page, 'POST', `/api/v1/dead-letters/${broken}/replay`, { refuse: 'button' });
   await press(page, 'POST', `/api/v1/dead-letters/${broken}/replay`);
   await comes(broken, 'completed');

@@ -154,6 +154,8 @@ export async function press(page, method, path, { label, near = page, fields = {
   const call = `[data-method="${method}"][data-path="${path}"]`;
   let it = near.locator(`button.order${call}, form.order${call}`);
   if (label) it = it.filter({ hasText: label });
+  // what was done just before may not be shown yet: what asks is waited for
+  if (refuse) it = it.and(page.locator('[data-confirm]'));
   await it.waitFor();
   await note(page);
   for (const [name, value] of Object.entries(fields)) {
