@@ -14,7 +14,7 @@ const REQUESTS: &str = "http_server_request_duration_seconds";
 const STATUS: &str = "http_response_status_code";
 const SERVICE: &str = "seaworthy_service";
 
-/// A rule in few words. All look at the last minute.
+/// A rule in few words.
 pub(crate) struct Watch {
     name: &'static str,
     metric: &'static str,
@@ -25,6 +25,9 @@ pub(crate) struct Watch {
     function: &'static str,
     op: &'static str,
     bound: f64,
+    /// Seconds that are looked back.
+    window: u64,
+    /// Seconds for which it has to be wrong.
     seconds: u64,
 }
 
@@ -37,14 +40,18 @@ const USUAL: Watch = Watch {
     function: "observations",
     op: "above",
     bound: 0.0,
+    window: 60,
     seconds: 0,
 };
 
+/// For longer than a single blow is seen for: what happened at one moment is no reason to wake anybody.
+const SOON: Watch = Watch { min_whole: 10.0, window: 30, seconds: 40, ..USUAL };
+
 pub(crate) const WATCHES: [Watch; 7] = [
-    Watch { name: "ErrorsNow", share_of: Some("5.."), bound: 0.03, seconds: 20, ..USUAL },
+    Watch { name: "ErrorsNow", share_of: Some("5.."), bound: 0.05, ..SOON },
     Watch { name: "NothingWorks", share_of: Some("5.."), min_whole: 3.0, bound: 0.9, ..USUAL },
-    Watch { name: "RefusedNow", share_of: Some("4.."), bound: 0.5, seconds: 20, ..USUAL },
-    Watch { name: "SlowNow", function: "quantile", bound: 0.5, seconds: 20, ..USUAL },
+    Watch { name: "RefusedNow", share_of: Some("4.."), bound: 0.5, ..SOON },
+    Watch { name: "SlowNow", function: "quantile", bound: 0.5, ..SOON },
     Watch { name: "NoTraffic", op: "at_most", seconds: 20, ..USUAL },
     Watch { name: "AnyDeadLetter", metric: "jobs_depth", by: "jobs_queue", function: "latest", ..USUAL },
     Watch {
@@ -76,8 +83,8 @@ impl Watch {
         );
         let ask = |matchers: &str| {
             format!(
-                "metric = \"{}\"\nmatchers = [{matchers}]\nfunction = \"{}\"\nwindow = \"1m\"\nby = [\"{}\"]\n",
-                self.metric, self.function, self.by
+                "metric = \"{}\"\nmatchers = [{matchers}]\nfunction = \"{}\"\nwindow = \"{}s\"\nby = [\"{}\"]\n",
+                self.metric, self.function, self.window, self.by
             )
         };
         let matchers = self.matcher().map(|(label, op, value)| {
@@ -105,7 +112,7 @@ impl Watch {
             "latest" => Function::Latest,
             _ => Function::Observations,
         };
-        let (window, by) = (Duration::from_secs(60), Some(vec![self.by.to_owned()]));
+        let (window, by) = (Duration::from_secs(self.window), Some(vec![self.by.to_owned()]));
         Ok(Query { selector, function, window, by, aggregate: Aggregate::Sum })
     }
 

@@ -15,6 +15,7 @@ mod tests;
 
 pub use burn::{BurnRate, Sustained};
 pub use counts::{Counts, Measured};
+pub(crate) use status::covered;
 pub use status::{Burn, Status};
 
 use crate::Error;

@@ -21,6 +21,11 @@ pub trait Source: Send + Sync + 'static {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<Series>, history::Error>;
+
+    /// From when on it knows anything; `None`: long enough.
+    fn since(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl Source for History {
@@ -36,5 +41,9 @@ impl Source for History {
         step: Duration,
     ) -> Result<Vec<Series>, history::Error> {
         Self::range(self, query, from.into(), to.into(), step)
+    }
+
+    fn since(&self) -> Option<Timestamp> {
+        Self::since(self).map(Timestamp::from)
     }
 }

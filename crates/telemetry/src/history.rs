@@ -208,6 +208,16 @@ impl History {
         Ok(results.into_iter().filter_map(series).collect())
     }
 
+    /// From when on something is known; `None` before the first sample.
+    pub fn since(&self) -> Option<Time> {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let tick = state.ticks.earliest();
+        // sums that reach back further than samples
+        let ended = state.slots.earliest().filter(|end| tick.is_none_or(|tick| *end < tick));
+        let first = ended.map(|end| end.saturating_sub(state.slot)).or(tick)?;
+        Some(UNIX_EPOCH + Duration::from_millis(u64::try_from(first).unwrap_or(0)))
+    }
+
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).bytes.total()

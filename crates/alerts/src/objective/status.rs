@@ -71,12 +71,18 @@ impl Measured {
     pub fn burn(&self, source: &dyn Source, rate: &BurnRate, at: Timestamp) -> Result<Burn, Error> {
         let short = self.counts(source, rate.short, at)?;
         let long = self.counts(source, rate.long, at)?;
-        Ok(self.judge(rate, long, short))
+        Ok(self.judge(rate, long, short, covered(source, at)))
     }
 
-    /// The same, from counts that are there already.
-    pub fn judge(&self, rate: &BurnRate, long: Counts, short: Counts) -> Burn {
-        let (over_long, over_short) = (self.burned(long), self.burned(short));
+    /// The same, from counts that are there already, of a history that is `covered` long (`None`: long enough). What was
+    /// before it counts as good: else one failure in the first minutes would be one in all of three days.
+    pub fn judge(&self, rate: &BurnRate, long: Counts, short: Counts, covered: Option<Duration>) -> Burn {
+        let over = |counts: Counts, window: Duration| {
+            let share =
+                covered.map_or(1.0, |covered| (covered.as_secs_f64() / window.as_secs_f64()).min(1.0));
+            self.burned(counts).map(|burned| burned * share)
+        };
+        let (over_long, over_short) = (over(long, rate.long), over(short, rate.short));
         // shares of small budgets are not exact: a hair's breadth below the factor is the factor
         let reached = |burned: Option<f64>| burned.is_some_and(|burned| burned >= rate.factor * (1.0 - 1e-9));
         let enough = short.total >= self.objective.min_requests;
@@ -88,6 +94,11 @@ impl Measured {
             is_breached: enough && reached(over_long) && reached(over_short),
         }
     }
+}
+
+/// How long a source knows anything.
+pub(crate) fn covered(source: &dyn Source, at: Timestamp) -> Option<Duration> {
+    source.since().map(|since| at.since(since))
 }
 
 /// When nothing is left, if it goes on like this.

@@ -166,6 +166,22 @@ fn what_cannot_be_is_refused() {
     }
 }
 
+#[test]
+fn what_was_before_the_history_counts_as_good() {
+    let (mut traffic, shop) = (Traffic::new(), measured(availability()));
+    traffic.run(3, 177, 3, 0);
+    for (rate, factor) in shop.objective.burn_rates.iter().zip([0.83, 0.14, 0.035, 0.012]) {
+        let burn = shop.burn(&traffic.history, rate, traffic.at).expect("an answer");
+        let long = burn.long.expect("there were requests");
+        assert!(!burn.is_breached && (long / factor - 1.0).abs() < 0.1, "{burn:?}");
+    }
+    // a service that fails outright is told of all the same
+    traffic.run(2, 0, 180, 0);
+    let breached = |rate| shop.burn(&traffic.history, rate, traffic.at).expect("an answer").is_breached;
+    let breached: Vec<bool> = shop.objective.burn_rates.iter().map(breached).collect();
+    assert_eq!(breached, [true, false, false, false]);
+}
+
 fn both() -> Vec<Measured> {
     let mut shop = availability();
     shop.runbook = Some("https://example.org/runbooks/\"shop\"?{{x}}".to_owned());

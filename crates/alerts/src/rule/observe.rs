@@ -1,6 +1,6 @@
 use super::{Check, Op, Rule, Value};
 use crate::Source;
-use crate::objective::Measured;
+use crate::objective::{Measured, covered};
 use seaworthy_store::Timestamp;
 use seaworthy_telemetry::history::{self, Labels, Match, Query};
 use std::collections::HashMap;
@@ -46,9 +46,11 @@ impl Rule {
                     .collect())
             }
             Check::Burn { objective, rate } => {
-                let short = objective.counts(source, rate.short, at)?;
-                let long = objective.counts(source, rate.long, at)?;
-                let burn = objective.judge(rate, long, short);
+                let (short, covered) = (objective.counts(source, rate.short, at)?, covered(source, at));
+                // the long window is dear, and is not asked where the short one is right already
+                let is_bad = objective.judge(rate, short, short, None).is_breached;
+                let long = if is_bad { objective.counts(source, rate.long, at)? } else { short };
+                let burn = objective.judge(rate, long, short, covered);
                 Ok(one(objective, burn.long.unwrap_or(0.0), burn.is_breached))
             }
             Check::Sustained { objective, rule } => {

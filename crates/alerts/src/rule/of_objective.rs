@@ -3,6 +3,7 @@ use crate::labels::ALERT_NAME;
 use crate::objective::Measured;
 use seaworthy_core::duration;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The rules of an objective: one per burn rate, and one for little traffic that fails.
 pub(super) fn rules(objective: &Arc<Measured>) -> Vec<Rule> {
@@ -12,6 +13,8 @@ pub(super) fn rules(objective: &Arc<Measured>) -> Vec<Rule> {
         let check = Check::Burn { objective: Arc::clone(objective), rate: rate.clone() };
         let mut rule = Rule::new(format!("objective/{}/burn/{long}", promise.name), check);
         rule.severity = rate.severity;
+        // what is looked at over hours need not be looked at every ten seconds
+        rule.interval = Some(rate.short / 30).filter(|interval| *interval >= Duration::from_secs(60));
         rule.summary = format!(
             "{} burns its error budget {{{{value}}}} times as fast as it may (over {long} and {short})",
             promise.name

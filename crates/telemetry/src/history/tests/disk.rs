@@ -109,6 +109,20 @@ fn a_gauge_that_vanished_does_not_come_back_from_the_disk() {
 }
 
 #[test]
+fn a_history_knows_since_when() {
+    let folder = Folder::new("since");
+    let (_, history, _) = run(folder.settings(), 310.0, 100);
+    assert_eq!(history.since(), Some(second(310.0)));
+    history.close().unwrap();
+    let values = Values::default();
+    let history = History::new(&values.registry(), folder.settings());
+    assert_eq!(history.since(), None);
+    history.load(second(4_000.0)).unwrap();
+    history.sample(second(4_000.0));
+    assert_eq!(history.since(), Some(second(300.0)), "from the beginning of the first slot on");
+}
+
+#[test]
 fn a_damaged_tail_costs_only_itself() {
     let folder = Folder::new("tail");
     run(folder.settings(), 0.0, 400);
