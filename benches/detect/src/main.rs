@@ -2,6 +2,7 @@
 
 mod data;
 mod error;
+mod memory;
 mod parity;
 mod quality;
 mod speed;
@@ -30,6 +31,18 @@ enum Command {
     Parity,
     /// How well are anomalies told apart?
     Quality,
+    /// How much memory do fitting and scoring take?
+    Memory {
+        /// Which detector.
+        #[arg(long, default_value = "IForest")]
+        detector: String,
+        /// Rows of made-up data.
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: usize,
+        /// Columns of made-up data.
+        #[arg(long, default_value_t = 16)]
+        columns: usize,
+    },
     /// How much sooner than a live PyOD?
     Speed {
         /// A Python that has PyOD: `python -m venv V && V/bin/pip install pyod`.
@@ -58,6 +71,9 @@ fn main() {
 }
 
 fn run(options: &Options) -> Result<(), Error> {
+    if let Some(Command::Memory { detector, rows, columns }) = &options.command {
+        return memory::run(detector, *rows, *columns);
+    }
     let folder = options.data.as_ref().ok_or(Error::NoData)?;
     let sets = || data::all(folder, &options.only);
     match &options.command {
@@ -70,6 +86,7 @@ fn run(options: &Options) -> Result<(), Error> {
         }
         Some(Command::Parity) => parity::run(&sets()?),
         Some(Command::Quality) => quality::run(&sets()?),
+        Some(Command::Memory { .. }) => Ok(()),
         None => {
             parity::run(&sets()?)?;
             quality::run(&sets()?)

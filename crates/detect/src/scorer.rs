@@ -47,12 +47,22 @@ pub(crate) fn piece(columns: usize) -> usize {
 
 /// Scores of all rows, each by itself, in parallel.
 pub(crate) fn each_row(rows: Rows<'_>, score: impl Fn(&[f64]) -> f64 + Sync) -> Vec<f64> {
+    each_row_with(rows, || (), |(), row| score(row))
+}
+
+/// The same, with room to work in that every piece of work makes for itself once.
+pub(crate) fn each_row_with<S>(
+    rows: Rows<'_>,
+    scratch: impl Fn() -> S + Sync,
+    score: impl Fn(&mut S, &[f64]) -> f64 + Sync,
+) -> Vec<f64> {
     let mut scores = vec![0.0; rows.len()];
     let size = piece(rows.columns);
     scores.par_chunks_mut(size).zip(rows.values.par_chunks(size * rows.columns)).for_each(
         |(scores, values)| {
+            let mut scratch = scratch();
             for (slot, row) in scores.iter_mut().zip(values.chunks_exact(rows.columns)) {
-                *slot = score(row);
+                *slot = score(&mut scratch, row);
             }
         },
     );

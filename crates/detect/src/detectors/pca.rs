@@ -2,6 +2,7 @@
 //! 2003), reckoned as PyOD does: distances of the standardised row to each unit component, over its share of variance.
 
 use nalgebra::{DMatrix, SymmetricEigen};
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::Error;
 use crate::algorithm::Algorithm;
@@ -9,7 +10,7 @@ use crate::bytes::{Reader, Writer, times};
 use crate::guard::Standard;
 use crate::linear::dot;
 use crate::parameters::{Default, Kind, Parameter, Settings};
-use crate::scorer::{Fitted, Scorer, each_row};
+use crate::scorer::{Fitted, Scorer, each_row_with};
 use crate::table::Rows;
 
 #[cfg(test)]
@@ -62,6 +63,8 @@ struct Pca {
     standard: Standard,
     /// Unit vectors, one after the other.
     components: Vec<f64>,
+    /// The same, entry by entry.
+    across: Vec<f64>,
     /// What each distance is divided by.
     weights: Vec<f64>,
 }
@@ -92,7 +95,10 @@ fn fit(rows: Rows<'_>, settings: &Settings) -> Result<Fitted, Error> {
     let weights = weights.collect();
     components.truncate(kept * rows.columns);
     components.drain(..(kept - selected) * rows.columns);
-    Ok(Fitted::by_scoring(Pca { standard, components, weights }, rows))
+    Ok(Fitted::by_scoring(
+        Pca { standard, across: across(&components, rows.columns), components, weights },
+        rows,
+    ))
 }
 
 /// Variances from the greatest on, without those that are rounding, and their unit vectors.
@@ -141,32 +147,57 @@ impl Pca {
         if weights.is_empty() || weights.iter().any(|weight| *weight <= 0.0) {
             return Err(Error::model("a component weighs nothing"));
         }
-        Ok(Self { standard, components, weights })
+        Ok(Self { standard, across: across(&components, columns), components, weights })
     }
 
     /// A row's distance to each component.
     fn distances(&self, row: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut standard = vec![0.0; row.len()];
+        let mut distances = vec![0.0; self.weights.len()];
         self.standard.apply(row, &mut standard);
-        let square = dot(&standard, &standard);
-        let far = |component: &[f64]| {
-            let nearly = square - 2.0 * dot(&standard, component) + dot(component, component);
-            // Where the three terms cancel out, the long way keeps the digits.
-            if nearly > 1e-3 {
-                nearly.sqrt()
-            } else {
-                crate::linear::squared_distance(&standard, component).sqrt()
-            }
-        };
-        let distances = self.components.chunks_exact(row.len()).map(far).collect();
+        Arch::new().dispatch(Distances { row: &standard, across: &self.across, out: &mut distances });
         (standard, distances)
     }
 }
 
+/// The distance of a row to all components, side by side.
+struct Distances<'a> {
+    row: &'a [f64],
+    /// Components entry by entry: all first entries, all second ones, …
+    across: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Distances<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (value, entries) in self.row.iter().zip(self.across.chunks_exact(self.out.len())) {
+            for (sum, entry) in self.out.iter_mut().zip(entries) {
+                *sum += (value - entry) * (value - entry);
+            }
+        }
+        for sum in self.out.iter_mut() {
+            *sum = sum.sqrt();
+        }
+    }
+}
+
+/// Components entry by entry.
+fn across(components: &[f64], columns: usize) -> Vec<f64> {
+    (0..columns).flat_map(|column| components.iter().skip(column).step_by(columns)).copied().collect()
+}
+
 impl Scorer for Pca {
     fn score(&self, rows: Rows<'_>) -> Vec<f64> {
-        each_row(rows, |row| {
-            self.distances(row).1.iter().zip(&self.weights).map(|(far, weight)| far / weight).sum()
+        let arch = Arch::new();
+        let scratch = || (vec![0.0; rows.columns], vec![0.0; self.weights.len()]);
+        each_row_with(rows, scratch, |(standard, distances), row| {
+            self.standard.apply(row, standard);
+            distances.fill(0.0);
+            arch.dispatch(Distances { row: standard, across: &self.across, out: distances });
+            distances.iter().zip(&self.weights).map(|(far, weight)| far / weight).sum()
         })
     }
 

@@ -165,6 +165,15 @@ fn rows_that_are_all_equal_score_the_same() {
 }
 
 #[test]
+fn very_wide_rows_are_scored_or_refused() {
+    let wide = table(3, 100_000);
+    every(|detector| match small(detector).fit(&wide) {
+        Ok(model) => prop_finite(model.algorithm().name, &model.score(&wide).unwrap()),
+        Err(error) => assert!(matches!(error, Error::TooLarge { .. }), "{error}"),
+    });
+}
+
+#[test]
 fn two_rows_are_enough() {
     let two = Table::from_rows(&[[1.0, 2.0], [3.0, 5.0]]).unwrap();
     every(|detector| {
