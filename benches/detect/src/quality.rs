@@ -30,7 +30,43 @@ pub(crate) fn run(sets: &[Set]) -> Result<(), Error> {
         );
     }
     println!();
+    chance(sets)
+}
+
+/// Detectors with chance: are our means PyOD's, up to two standard errors of their difference?
+#[expect(clippy::print_stdout, reason = "the report")]
+fn chance(sets: &[Set]) -> Result<(), Error> {
+    println!(
+        "| set | detector | mean ± standard error of {SEEDS} seeds | PyOD's | difference in standard errors |"
+    );
+    println!("| --- | --- | ---: | ---: | ---: |");
+    for (name, set) in sets.iter().flat_map(|set| ["IForest", "LODA"].map(|name| (name, set))) {
+        let Some(theirs) = set.baseline.get(name) else { continue };
+        let one = |seed| {
+            let detector = Detector::new(name)?.seed(seed);
+            let detector = if name == "LODA" { detector.set("lookup", "pyod")? } else { detector };
+            Ok(roc_auc(detector.fit(&set.table)?.training_scores(), &set.labels).unwrap_or(f64::NAN))
+        };
+        let ours = (0..SEEDS).map(one).collect::<Result<Vec<f64>, Error>>()?;
+        let apart = (mean(&ours) - mean(theirs)) / error(&ours).hypot(error(theirs));
+        let (our_error, their_error) = (error(&ours), error(theirs));
+        println!(
+            "| {} | {name} | {:.4} ± {our_error:.4} | {:.4} ± {their_error:.4} | {apart:+.1} |",
+            set.name,
+            mean(&ours),
+            mean(theirs)
+        );
+    }
+    println!();
     Ok(())
+}
+
+/// The standard error of a mean.
+fn error(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    let count = values.len() as f64;
+    (squares / (count - 1.0) / count).sqrt()
 }
 
 fn heads(sets: &[Set]) -> String {
