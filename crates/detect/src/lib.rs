@@ -13,7 +13,7 @@
 //! rows.push([90.0, -40.0]);
 //! let table = Table::from_rows(&rows)?;
 //!
-//! let model = Detector::new("iforest")?.set("n_estimators", 50)?.seed(7).contamination(0.01)?.fit(&table)?;
+//! let model = Detector::new("iforest")?.set("n_estimators", 50)?.seed(7).contamination(0.004)?.fit(&table)?;
 //! assert_eq!(model.predict(&table)?.iter().position(|anomalous| *anomalous), Some(200));
 //!
 //! let again = Model::from_bytes(&model.to_bytes())?;
