@@ -9,7 +9,7 @@ export const [control, gateway, upstream] = places;
 const { chromium } = createRequire(join(folder, 'node_modules', 'x'))('playwright-core');
 const LONGEST = 120_000;
 // whatever hangs, the log on stderr says where
-setTimeout(() => process.exit(1), 4 * LONGEST).unref();
+setTimeout(() => process.exit(1), 8 * LONGEST).unref();
 export const PASSWORD = 'a password that nobody guesses';
 
 export const browser = await chromium.launch({
