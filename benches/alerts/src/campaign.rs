@@ -84,7 +84,8 @@ async fn jobs(up: &Up, case: &Case) -> Result<(), Error> {
     if matches!(case.way, Way::JobsFail | Way::JobsWait) {
         let url = format!("http://{}/job", case.shop.address);
         let job = serde_json::json!({
-            "kind": "http", "queue": name, "payload": { "url": url }, "retry": { "max_attempts": 1 }
+            "kind": "http", "queue": name, "payload": { "url": url },
+            "retry": { "max_attempts": 1, "backoff": "fixed", "delay": "1s" }
         });
         up.order("POST", "/api/v1/jobs", &job.to_string()).await?;
     }
