@@ -35,7 +35,7 @@ pub(crate) enum Way {
     Unhealthy,
     /// Jobs that call it fail for good.
     JobsFail,
-    /// Jobs that call it wait.
+    /// Jobs that call it do not end, and others wait for them.
     JobsWait,
 }
 

@@ -77,16 +77,18 @@ fn configuration(cases: &[Case], receiver: &str) -> String {
 
 /// What is broken about jobs.
 async fn jobs(up: &Up, case: &Case) -> Result<(), Error> {
-    let name = &case.name;
-    if case.way == Way::JobsWait {
-        up.order("POST", &format!("/api/v1/queues/{name}/pause"), "").await?;
-    }
-    if matches!(case.way, Way::JobsFail | Way::JobsWait) {
-        let url = format!("http://{}/job", case.shop.address);
-        let job = serde_json::json!({
-            "kind": "http", "queue": name, "payload": { "url": url },
-            "retry": { "max_attempts": 1, "backoff": "fixed", "delay": "1s" }
-        });
+    let count = match case.way {
+        Way::JobsFail => 1,
+        // more than run at once
+        Way::JobsWait => 100,
+        _ => 0,
+    };
+    let url = format!("http://{}/job", case.shop.address);
+    let job = serde_json::json!({
+        "kind": "http", "queue": case.name, "payload": { "url": url },
+        "retry": { "max_attempts": 1, "backoff": "fixed", "delay": "1s" }
+    });
+    for _ in 0..count {
         up.order("POST", "/api/v1/jobs", &job.to_string()).await?;
     }
     Ok(())
@@ -102,7 +104,7 @@ fn report(cases: &[Case], told: &mut UnboundedReceiver<Told>, within: Duration) 
             Some((case, after)) => {
                 first.entry(&case.name).or_insert((after, told.name));
             }
-            None => wolf.push(format!("{} about {}", told.name, told.about)),
+            None => wolf.push(format!("{} about {:?}", told.name, told.about)),
         }
     }
     let mut times = Vec::new();

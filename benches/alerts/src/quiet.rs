@@ -30,12 +30,15 @@ struct Service {
 impl Service {
     fn new(registry: &Registry, name: String, rate: f64, peak: f64) -> Self {
         let histogram = |status: &&str| {
-            let labels = [
+            let mut labels = vec![
                 ("http.request.method", "GET".to_owned()),
                 ("http.route", "/items/{id}".to_owned()),
                 ("http.response.status_code", (*status).to_owned()),
                 ("seaworthy.service", name.clone()),
             ];
+            if status.starts_with('5') {
+                labels.push(("error.type", (*status).to_owned()));
+            }
             registry.histogram("http.server.request.duration", "requests", &labels)
         };
         let by_status = STATUSES.iter().map(histogram).collect();

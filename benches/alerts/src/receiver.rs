@@ -67,7 +67,7 @@ fn tell(body: &[u8], to: &mpsc::UnboundedSender<Told>) {
             continue;
         }
         let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
-        let about = [label("seaworthy_service"), label("jobs_queue")].concat();
+        let about = [label("seaworthy_service"), label("service"), label("jobs_queue")].concat();
         let told = Told { name: label("alertname"), about, at: Instant::now() };
         // nobody listens any more: it is over
         let _ = to.send(told);

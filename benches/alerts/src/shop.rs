@@ -127,6 +127,10 @@ async fn answer(stream: &mut TcpStream, way: Option<Way>, request: &str) -> std:
             sleep(Duration::from_millis(millis)).await;
             FINE.to_owned()
         }
+        Some(Way::JobsWait) if request.contains("/job") => {
+            sleep(NEVER).await;
+            return Ok(false);
+        }
         Some(Way::Hang(share)) if hits(share) => {
             sleep(NEVER).await;
             return Ok(false);

@@ -13,6 +13,7 @@ use crate::error::Error;
 const REQUESTS: &str = "http_server_request_duration_seconds";
 const STATUS: &str = "http_response_status_code";
 const SERVICE: &str = "seaworthy_service";
+const EFFECTS: &str = "seaworthy_policy_effects_total";
 
 /// A rule in few words.
 pub(crate) struct Watch {
@@ -47,11 +48,21 @@ const USUAL: Watch = Watch {
 /// For longer than a single blow is seen for: what happened at one moment is no reason to wake anybody.
 const SOON: Watch = Watch { min_whole: 10.0, window: 30, seconds: 40, ..USUAL };
 
-pub(crate) const WATCHES: [Watch; 7] = [
+pub(crate) const WATCHES: [Watch; 9] = [
     Watch { name: "ErrorsNow", share_of: Some("5.."), bound: 0.05, ..SOON },
     Watch { name: "NothingWorks", share_of: Some("5.."), min_whole: 3.0, bound: 0.9, ..USUAL },
     Watch { name: "RefusedNow", share_of: Some("4.."), bound: 0.5, ..SOON },
     Watch { name: "SlowNow", function: "quantile", bound: 0.5, ..SOON },
+    Watch { name: "RetriesNow", metric: EFFECTS, by: "service", function: "increase", bound: 5.0, ..SOON },
+    Watch {
+        name: "EndpointDown",
+        metric: "seaworthy_endpoint_healthy",
+        by: "service",
+        function: "latest",
+        op: "at_most",
+        seconds: 20,
+        ..USUAL
+    },
     Watch { name: "NoTraffic", op: "at_most", seconds: 20, ..USUAL },
     Watch { name: "AnyDeadLetter", metric: "jobs_depth", by: "jobs_queue", function: "latest", ..USUAL },
     Watch {
@@ -67,10 +78,13 @@ pub(crate) const WATCHES: [Watch; 7] = [
 impl Watch {
     fn matcher(&self) -> Option<(&'static str, Match, &'static str)> {
         match self.share_of {
+            // whatever status an answer began with that broke off
+            Some("5..") => Some(("error_type", Match::NotEqual, "")),
             Some(statuses) => Some((STATUS, Match::Regex, statuses)),
+            None if self.metric == EFFECTS => Some(("effect", Match::Equal, "retries")),
             None if self.metric == "jobs_depth" => Some(("jobs_state", Match::Equal, "discarded")),
             // a minute without a request says nothing where few come
-            None if self.op == "at_most" => Some((SERVICE, Match::NotRegex, "few.*")),
+            None if self.name == "NoTraffic" => Some((SERVICE, Match::NotRegex, "few.*")),
             None => None,
         }
     }
@@ -91,7 +105,8 @@ impl Watch {
             let op = match op {
                 Match::Regex => "=~",
                 Match::NotRegex => "!~",
-                _ => "=",
+                Match::NotEqual => "!=",
+                Match::Equal => "=",
             };
             format!("'{label}{op}\"{value}\"'")
         });
@@ -110,6 +125,7 @@ impl Watch {
         let function = match self.function {
             "quantile" => Function::Quantile(0.95),
             "latest" => Function::Latest,
+            "increase" => Function::Increase,
             _ => Function::Observations,
         };
         let (window, by) = (Duration::from_secs(self.window), Some(vec![self.by.to_owned()]));

@@ -32,6 +32,8 @@ struct RequestKey {
     status: u16,
     version: &'static str,
     tls: bool,
+    /// Whether its answer broke off.
+    broke_off: bool,
 }
 
 /// Hashes keys that no client chooses freely, at the price of a multiplication a field.
@@ -154,6 +156,7 @@ impl Meters {
             status: finished.status.as_u16(),
             version: version_name(finished.version),
             tls: finished.tls,
+            broke_off: finished.reason == Some(BROKE_OFF),
         };
         let mut requests = self.requests.borrow_mut();
         let histogram = match requests.get(&key) {
@@ -181,6 +184,8 @@ impl Meters {
         ];
         if key.status >= 500 {
             labels.push(("error.type", key.status.to_string()));
+        } else if key.broke_off {
+            labels.push(("error.type", BROKE_OFF.to_owned()));
         }
         self.registry.histogram(
             "http.server.request.duration",
@@ -209,6 +214,9 @@ impl Meters {
         self.requests.borrow_mut().clear();
     }
 }
+
+/// Why a request failed whose answer broke off, whatever status it began with.
+pub(crate) const BROKE_OFF: &str = "response_broke_off";
 
 /// What stands for every method that is not a standard one, or not known.
 pub(crate) const OTHER_METHOD: &str = "_OTHER";

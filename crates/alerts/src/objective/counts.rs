@@ -26,15 +26,20 @@ pub struct Measured {
     /// What is promised.
     pub objective: Objective,
     total: Selector,
-    /// Bad requests where they can be counted; else those that were fast enough are taken off.
-    bad: Bad,
+    good: Good,
 }
 
+/// What is taken off all requests.
 #[derive(Debug, Clone)]
-enum Bad {
-    Counted(Selector),
-    Slower(f64),
+enum Good {
+    /// Answers of other statuses than bad ones, that came whole.
+    Answered(Selector),
+    /// Answers within so many seconds.
+    Within(f64),
 }
+
+/// What the gateway says of an answer that broke off, whatever status it began with.
+const BROKE_OFF: &str = "response_broke_off";
 
 impl Measured {
     /// Looks at everything and makes the questions.
@@ -53,31 +58,34 @@ impl Measured {
         if let Some(route) = &objective.route {
             add("http_route", Match::Equal, route);
         }
-        let status = |op, value: &str| {
-            let label = "http_response_status_code".to_owned();
-            let own = Matcher { label, op, value: value.to_owned() };
-            Selector::new(REQUESTS, matchers.iter().cloned().chain([own]).collect())
+        let answered = |bad_status: &str| {
+            let own = |label: &str, op, value: &str| Matcher {
+                label: label.to_owned(),
+                op,
+                value: value.to_owned(),
+            };
+            let status = own("http_response_status_code", Match::NotRegex, bad_status);
+            let whole = own("error_type", Match::NotEqual, BROKE_OFF);
+            Selector::new(REQUESTS, matchers.iter().cloned().chain([status, whole]).collect())
         };
-        let (total, bad) = match &objective.indicator {
+        let (total, good) = match &objective.indicator {
             Indicator::Availability { bad_status } => {
-                (Selector::new(REQUESTS, matchers.clone())?, Bad::Counted(status(Match::Regex, bad_status)?))
+                (Selector::new(REQUESTS, matchers.clone())?, Good::Answered(answered(bad_status)?))
             }
-            Indicator::Latency { threshold } => {
-                (status(Match::NotRegex, "5..")?, Bad::Slower(threshold.as_secs_f64()))
-            }
+            Indicator::Latency { threshold } => (answered("5..")?, Good::Within(threshold.as_secs_f64())),
         };
-        Ok(Self { objective, total, bad })
+        Ok(Self { objective, total, good })
     }
 
     pub(super) fn total(&self, window: Duration) -> Query {
         summed(&self.total, Function::Observations, window)
     }
 
-    /// The question for bad requests, or, with `false`, for good ones.
-    pub(super) fn part(&self, window: Duration) -> (Query, bool) {
-        match &self.bad {
-            Bad::Counted(selector) => (summed(selector, Function::Observations, window), true),
-            Bad::Slower(seconds) => (summed(&self.total, Function::Below(*seconds), window), false),
+    /// The question for good requests.
+    pub(super) fn good(&self, window: Duration) -> Query {
+        match &self.good {
+            Good::Answered(selector) => summed(selector, Function::Observations, window),
+            Good::Within(seconds) => summed(&self.total, Function::Below(*seconds), window),
         }
     }
 
@@ -99,9 +107,8 @@ impl Measured {
         if total <= 0.0 {
             return Ok(Counts::default());
         }
-        let (part, is_bad) = self.part(window);
-        let part = ask(&part)?;
-        Ok(Counts { total, bad: if is_bad { part } else { (total - part).max(0.0) } })
+        let good = ask(&self.good(window))?;
+        Ok(Counts { total, bad: (total - good).max(0.0) })
     }
 
     /// How many times as fast as it may the budget was used over the window.

@@ -49,10 +49,9 @@ fn windows(measured: &Measured) -> BTreeSet<Duration> {
 fn record(out: &mut String, measured: &Measured, window: Duration) {
     let text = span(window);
     let total = measured.total(window).promql();
-    let (part, is_bad) = measured.part(window);
-    let part = part.promql();
-    // a status that never came has no series: nothing bad is 0, not nothing
-    let bad = if is_bad { format!("({part} or vector(0))") } else { format!("({total} - {part})") };
+    let good = measured.good(window).promql();
+    // a status that never came has no series: nothing good is 0, not nothing
+    let bad = format!("({total} - ({good} or vector(0)))");
     let labels = LabelSet::from([("objective".to_owned(), measured.objective.name.clone())]);
     let mut rule = |name: String, expression: String| {
         let _ = writeln!(out, "      - record: {name}\n        expr: {}", quoted(&expression));

@@ -167,6 +167,24 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
+fn an_answer_that_broke_off_is_bad_whatever_its_status() {
+    let mut traffic = Traffic::new();
+    let labels = [
+        ("http.response.status_code", "200".to_owned()),
+        ("seaworthy.service", "shop".to_owned()),
+        ("error.type", "response_broke_off".to_owned()),
+    ];
+    let broken = traffic.registry.histogram("http.server.request.duration", "as the gateway", &labels);
+    (0..7).for_each(|_| broken.observe(0.01));
+    traffic.run(5, 9, 1, 0);
+    let counts = measured(availability()).counts(&traffic.history, 5 * MINUTE, traffic.at).expect("counts");
+    assert_eq!(counts, Counts { total: 57.0, bad: 12.0 });
+    // neither fast nor slow: it is the other objective's
+    let counts = measured(latency()).counts(&traffic.history, 5 * MINUTE, traffic.at).expect("counts");
+    assert_eq!(counts, Counts { total: 45.0, bad: 0.0 });
+}
+
+#[test]
 fn what_was_before_the_history_counts_as_good() {
     let (mut traffic, shop) = (Traffic::new(), measured(availability()));
     traffic.run(3, 177, 3, 0);
@@ -203,11 +221,11 @@ fn rules_for_prometheus_are_stable() {
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_requests:increase5m
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[5m])) or vector(0))"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[5m])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[5m])) or vector(0)))"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_share:ratio5m
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[5m])) or vector(0)) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[5m])) > 0)"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[5m])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[5m])) or vector(0))) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[5m])) > 0)"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_requests:increase10m
@@ -215,11 +233,11 @@ fn rules_for_prometheus_are_stable() {
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_requests:increase10m
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[10m])) or vector(0))"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[10m])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[10m])) or vector(0)))"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_share:ratio10m
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[10m])) or vector(0)) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[10m])) > 0)"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[10m])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[10m])) or vector(0))) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[10m])) > 0)"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_requests:increase1h
@@ -227,11 +245,11 @@ fn rules_for_prometheus_are_stable() {
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_requests:increase1h
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[1h])) or vector(0))"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[1h])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[1h])) or vector(0)))"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_share:ratio1h
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[1h])) or vector(0)) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[1h])) > 0)"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[1h])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[1h])) or vector(0))) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[1h])) > 0)"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_requests:increase30d
@@ -239,11 +257,11 @@ fn rules_for_prometheus_are_stable() {
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_requests:increase30d
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[30d])) or vector(0))"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[30d])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d])) or vector(0)))"
                 labels:
                   objective: "shop"
               - record: seaworthy:objective_bad_share:ratio30d
-                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code=~\"5..\"}[30d])) or vector(0)) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[30d])) > 0)"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[30d])) - (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\",http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d])) or vector(0))) / (sum(increase(http_server_request_duration_seconds_count{seaworthy_service=\"shop\"}[30d])) > 0)"
                 labels:
                   objective: "shop"
               - alert: ObjectiveBurnRate
@@ -269,15 +287,15 @@ fn rules_for_prometheus_are_stable() {
           - name: "objective-shop-speed"
             rules:
               - record: seaworthy:objective_requests:increase30d
-                expr: "sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\"}[30d]))"
+                expr: "sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d]))"
                 labels:
                   objective: "shop-speed"
               - record: seaworthy:objective_bad_requests:increase30d
-                expr: "(sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\"}[30d])) - sum(increase(http_server_request_duration_seconds_bucket{http_response_status_code!~\"5..\",le=\"0.5\"}[30d])))"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d])) - (sum(increase(http_server_request_duration_seconds_bucket{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\",le=\"0.5\"}[30d])) or vector(0)))"
                 labels:
                   objective: "shop-speed"
               - record: seaworthy:objective_bad_share:ratio30d
-                expr: "(sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\"}[30d])) - sum(increase(http_server_request_duration_seconds_bucket{http_response_status_code!~\"5..\",le=\"0.5\"}[30d]))) / (sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\"}[30d])) > 0)"
+                expr: "(sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d])) - (sum(increase(http_server_request_duration_seconds_bucket{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\",le=\"0.5\"}[30d])) or vector(0))) / (sum(increase(http_server_request_duration_seconds_count{http_response_status_code!~\"5..\",error_type!=\"response_broke_off\"}[30d])) > 0)"
                 labels:
                   objective: "shop-speed"
     "##]].assert_eq(&prometheus::rules(&both()));

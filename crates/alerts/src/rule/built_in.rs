@@ -20,15 +20,15 @@ pub fn built_in() -> Result<Vec<Rule>, Error> {
 /// More than 5 % of at least 20 requests of a service in 5 min, for 10 min.
 fn error_rate() -> Result<Rule, Error> {
     let by = "seaworthy_service";
-    let bad = matcher("http_response_status_code", Match::Regex, "5..");
+    // statuses from 500 on, and answers that broke off whatever their status was
+    let bad = matcher("error_type", Match::NotEqual, "");
     let part = query(REQUESTS, vec![bad], Function::Observations, by, Aggregate::Sum)?;
     let whole = query(REQUESTS, vec![], Function::Observations, by, Aggregate::Sum)?;
     let value = Value::Ratio { part, whole, min_whole: 20.0 };
     let mut rule = Rule::new("HighErrorRate", above(value, 0.05, Some(0.04)));
     rule.r#for = minutes(10);
     rule.severity = Severity::Critical;
-    rule.summary =
-        "{{percent}} of the requests to {{labels.seaworthy_service}} are answered with 5xx".to_owned();
+    rule.summary = "{{percent}} of the requests to {{labels.seaworthy_service}} fail".to_owned();
     Ok(rule)
 }
 

@@ -13,10 +13,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use crate::body::{Outcome, ResponseBody, Watcher};
-use crate::metrics::{self, Finished};
-
-/// The reason of an answer that the upstream began and did not finish.
-const BROKE_OFF: &str = "response_broke_off";
+use crate::metrics::{self, BROKE_OFF, Finished};
 
 /// Follows the answer to its end.
 pub(super) fn watch(exchange: Box<Exchange>, response: Response<ResponseBody>) -> Response<ResponseBody> {

@@ -128,6 +128,8 @@ async fn is_cut(gateway: &Gateway) {
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("hello"), "{text}");
     assert!(!text.ends_with("0\r\n\r\n"), "the answer looks whole: {text}");
     gateway.logs("reason=response_broke_off").await;
+    let label = "error_type=\"response_broke_off\"";
+    assert_eq!(gateway.metric("http_server_request_duration_seconds_count", label).await, 1.0);
 }
 
 #[tokio::test]
