@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::breakage::Way;
 use crate::error::Error;
@@ -18,8 +18,8 @@ const NEVER: Duration = Duration::from_secs(600);
 
 pub(crate) struct Shop {
     pub(crate) address: SocketAddr,
-    /// What is wrong, and since when.
-    broken: Arc<Mutex<Option<(Way, Instant)>>>,
+    /// What is wrong.
+    broken: Arc<Mutex<Option<Way>>>,
     listening: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -34,12 +34,12 @@ impl Shop {
 
     pub(crate) fn is_open(&self) -> bool {
         let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        !matches!(*broken, Some((Way::NoTraffic, _)))
+        *broken != Some(Way::NoTraffic)
     }
 
     /// Breaks it, from now on.
     pub(crate) fn breaks(self: &Arc<Self>, way: Way) {
-        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some((way, Instant::now()));
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(way);
         match way {
             Way::Refuse | Way::RefuseFew => self.shut(),
             Way::Flap => {
@@ -80,7 +80,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| Error::new("listen", error))
 }
 
-async fn serve(listener: TcpListener, broken: Arc<Mutex<Option<(Way, Instant)>>>) {
+async fn serve(listener: TcpListener, broken: Arc<Mutex<Option<Way>>>) {
     // connections end with their listener
     let mut open = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -94,7 +94,7 @@ async fn serve(listener: TcpListener, broken: Arc<Mutex<Option<(Way, Instant)>>>
 }
 
 /// Answers one request after the other.
-async fn converse(mut stream: TcpStream, broken: &Mutex<Option<(Way, Instant)>>) -> std::io::Result<()> {
+async fn converse(mut stream: TcpStream, broken: &Mutex<Option<Way>>) -> std::io::Result<()> {
     let mut head = Vec::new();
     loop {
         head.clear();
@@ -105,7 +105,7 @@ async fn converse(mut stream: TcpStream, broken: &Mutex<Option<(Way, Instant)>>)
             }
             head.push(byte[0]);
         }
-        let way = broken.lock().unwrap_or_else(PoisonError::into_inner).map(|(way, _)| way);
+        let way = *broken.lock().unwrap_or_else(PoisonError::into_inner);
         let request = String::from_utf8_lossy(&head).into_owned();
         if !answer(&mut stream, way, &request).await? {
             return Ok(());

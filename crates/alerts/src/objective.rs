@@ -62,13 +62,13 @@ pub struct Objective {
 /// What a good request is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Indicator {
-    /// One that is answered with none of these statuses.
+    /// One that is answered whole, with none of these statuses.
     Availability {
         /// Statuses of bad requests, a regular expression for the whole of it; default `5..`.
         bad_status: String,
     },
-    /// One that is answered well and within a time. Answers of status 5xx are left out: they are the other
-    /// indicator's.
+    /// One that is answered well and within a time. Answers of status 5xx, or that broke off, are left out: they are
+    /// the other indicator's.
     Latency {
         /// The time: one of the histogram's bounds.
         threshold: Duration,
@@ -76,7 +76,7 @@ pub enum Indicator {
 }
 
 impl Indicator {
-    /// Every answer but 5xx is good.
+    /// Every whole answer but 5xx is good.
     pub fn availability() -> Self {
         Self::Availability { bad_status: "5..".to_owned() }
     }

@@ -26,7 +26,7 @@ settings! {
         target: f64 = 99.9,
         /// Over how long.
         window: Duration = secs(30 * 86_400),
-        /// Statuses of bad answers: a regular expression for the whole of it.
+        /// Statuses of bad answers: a regular expression for the whole of it. Answers that broke off are bad, too.
         bad_status: String = "5..".to_owned(),
         /// Makes it an objective of latency: good is what is answered within this time, one of the bounds 5 ms, 10, 25, 50, 75, 100,
         /// 250, 500, 750 ms, 1 s, 2.5, 5, 7.5, 10 s. Answers 5xx are left out then.

@@ -7,7 +7,7 @@ use crate::harness::program::Script;
 
 #[tokio::test]
 async fn an_alert_comes_by_mail() {
-    let mut server = Script::start("smtp_server.py", &[]);
+    let mut server = Script::start("../../../alerts/tests/clients/smtp_server.py", &["none", "", ""]);
     let said: Value = serde_json::from_str(&server.line().await).unwrap();
     let shop = Shop::start().await;
     let alerts = format!(
